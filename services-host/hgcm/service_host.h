@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+//
+// ServiceHost: loads HGCM services (shared objects with the ABI of <hgcm/service_abi.h>), runs each
+// on a thread of its own, and carries clients and calls between them and a device. It knows the SDK
+// and nothing of devices: the caller hands in GuestCall objects and gets completions.
+#ifndef HGCM_HOST_SERVICE_HOST_H
+#define HGCM_HOST_SERVICE_HOST_H
+
+#include <hgcm/service_abi.h>
+#include <hgcm/status.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hgcm::host {
+
+/// 1..0x7fffffff; 0 is never a client.
+using ClientId = std::uint32_t;
+
+/// Services may look at parameters before they check the count: a call always carries at least this
+/// many (zeroed) array elements.
+inline constexpr std::size_t kMinParameterSlots = 6;
+
+/// One guest call, made by the device and kept alive by whoever holds the shared_ptr: the service
+/// host holds it from a successful ServiceHost::call() until complete() has returned.
+class GuestCall {
+ public:
+  GuestCall() = default;
+  GuestCall(const GuestCall&) = delete;
+  GuestCall& operator=(const GuestCall&) = delete;
+  virtual ~GuestCall() = default;
+
+  /// Called exactly once, from any thread, when the service has completed the call (or the service
+  /// host in its stead). The device writes results to the guest and returns what the service shall
+  /// be told: HGCM_INF_SUCCESS, HGCM_ERR_CANCELLED or HGCM_ERR_ALREADY_RESET. Must not call back
+  /// into the ServiceHost's blocking members.
+  virtual Status complete(Status status) noexcept = 0;
+
+  // Set before ServiceHost::call(), constant afterwards.
+  std::uint32_t function = 0;
+  std::uint32_t requestor = HGCM_REQUESTOR_LEGACY;
+  std::uint32_t parameter_count = 0;
+  std::uint64_t arrival_tsc = 0;
+  bool restored = false;
+
+  /// At least max(parameter_count, kMinParameterSlots) elements, the surplus zeroed. The service
+  /// writes values and sizes here until the call is complete; it may have changed anything,
+  /// including types and pointers, so the device keeps its own record of what it allocated.
+  std::vector<hgcm_svc_parm> parameters;
+
+  /// Set by ServiceHost::cancel(); read by services through the helper.
+  std::atomic<bool> cancelled{false};
+};
+
+/// Upper bounds of a histogram bucket are powers of two in microseconds.
+struct FunctionStatistics {
+  std::uint32_t function = 0;
+  bool host_call = false;
+  std::uint64_t calls = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t nanoseconds = 0;  ///< arrival to completion, summed over completed calls
+};
+
+struct ServiceStatistics {
+  std::string name;
+  std::string path;
+  std::array<std::uint32_t, HGCM_SVC_CATEGORY_COUNT> clients{};
+  std::array<std::uint32_t, HGCM_SVC_CATEGORY_COUNT> max_clients{};
+  std::uint64_t calls = 0;
+  std::uint64_t pending_calls = 0;
+  std::uint64_t too_many_clients = 0;
+  std::uint64_t too_many_calls = 0;
+  std::uint64_t bad_completions = 0;  ///< unknown or already completed handles
+  std::uint64_t cancelled_calls = 0;
+  std::vector<FunctionStatistics> functions;
+};
+
+struct ServiceHostOptions {
+  /// Where load() looks for NAME.so when no path is given, in order.
+  std::vector<std::filesystem::path> service_directories;
+  /// Whether a guest's connect to a service that is not loaded may load NAME.so from the
+  /// directories above. Names with anything but [A-Za-z0-9_-] never do.
+  bool load_on_connect = false;
+  /// The id of this execution of the machine for the session-id helper; called from any thread.
+  std::function<std::uint64_t()> session_id;
+};
+
+/// Thread-safe. Destruction unloads everything: pending calls are completed towards the device
+/// (with HGCM_ERR_INVALID_STATE when a service did not do so itself) before the destructor returns,
+/// and a service thread that hangs is abandoned after a bounded wait, its library left mapped.
+class ServiceHost {
+ public:
+  explicit ServiceHost(ServiceHostOptions options);
+  ~ServiceHost();
+  ServiceHost(const ServiceHost&) = delete;
+  ServiceHost& operator=(const ServiceHost&) = delete;
+
+  /// Loads the shared object and calls its load entry on the new service thread. An empty path
+  /// means NAME.so in the service directories. HGCM_ERR_SERVICE_EXISTS, _FILE_NOT_FOUND,
+  /// _SYMBOL_NOT_FOUND, _INVALID_PARAMETER (a mandatory entry is missing) or the entry's failure;
+  /// `detail`, if given, gets one line for a person.
+  Status load(std::string_view name, const std::filesystem::path& path = {},
+              std::string* detail = nullptr);
+  /// Disconnects all clients, unloads. HGCM_ERR_HGCM_SERVICE_NOT_FOUND.
+  Status unload(std::string_view name);
+
+  /// --- For the device. None of these blocks on a service. ---
+
+  using ConnectDone = std::function<void(Status, ClientId)>;
+  using DisconnectDone = std::function<void(Status)>;
+
+  /// `done` runs exactly once, on the service thread or before this returns.
+  void connect(std::string_view service, std::uint32_t requestor, ConnectDone done);
+  /// The id is invalid for new calls when this returns.
+  void disconnect(ClientId client, DisconnectDone done);
+  /// Success: accepted, complete() will be called once. Failure (unknown client, too many calls):
+  /// complete() will not be called.
+  Status call(ClientId client, std::shared_ptr<GuestCall> call);
+  /// Marks the call cancelled and tells the service. The service still completes it.
+  void cancel(ClientId client, const std::shared_ptr<GuestCall>& call);
+  /// Machine reset: disconnects every client; completions from now until the end see
+  /// HGCM_ERR_ALREADY_RESET; then services are notified of the reset. Blocks (bounded).
+  void reset();
+
+  /// --- For the host side (control socket, tests). These block until the service answered. ---
+
+  Status host_call(std::string_view service, std::uint32_t function,
+                   std::span<hgcm_svc_parm> parameters);
+  /// One extension per service; a second one: HGCM_ERR_NOT_SUPPORTED.
+  Status register_extension(std::string_view service, hgcm_svc_extension_fn extension,
+                            void* user);
+  Status unregister_extension(std::string_view service);
+  /// Posts the event to every service; does not wait.
+  void notify(hgcm_svc_event event);
+
+  /// Serialises services, clients and what pfnSaveState writes, versioned and checksummed.
+  Result<std::vector<std::byte>> save_state();
+  /// Reconnects the saved clients under their ids. All or nothing: on failure no client is left.
+  Status load_state(std::span<const std::byte> state);
+
+  [[nodiscard]] std::vector<ServiceStatistics> statistics() const;
+  /// Output of an info handler that a service registered, for example "guestprops".
+  Result<std::string> info(std::string_view name, std::string_view arguments);
+  [[nodiscard]] bool has_service(std::string_view name) const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace hgcm::host
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+//
+// The VMMDev device model: requests, events and HGCM transport of VirtualBox's VMMDev PCI device,
+// behind three register windows (BAR0 ports, BAR1 memory, BAR3 request registers). It knows a
+// GuestMemory, an InterruptLine and a ServiceHost, not where they come from, so the same model runs
+// under QEMU and, in tests and fuzzers, in-process on a plain buffer.
+#ifndef HGCM_VMMDEV_DEVICE_H
+#define HGCM_VMMDEV_DEVICE_H
+
+#include "hgcm/service_host.h"
+#include "vmmdev/guest_memory.h"
+#include "vmmdev/interrupt_line.h"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hgcm::vmmdev {
+
+inline constexpr std::uint16_t kPciVendor = 0x80ee;
+inline constexpr std::uint16_t kPciDevice = 0xcafe;
+inline constexpr std::size_t kPortBarSize = 0x20;         // BAR0
+inline constexpr std::size_t kMemoryBarSize = 0x400000;   // BAR1
+inline constexpr std::size_t kRequestBarSize = 0x1000;    // BAR3
+
+struct DeviceConfig {
+  /// Reported by request 4.
+  std::uint16_t version_major = 7;
+  std::uint16_t version_minor = 2;
+  std::uint32_t version_build = 2;
+  std::uint32_t version_revision = 170484;
+
+  /// How long a submission of an HGCM call may wait for its completion before the register write
+  /// returns; zero means never. The actual time adapts to how fast each function has been.
+  std::chrono::microseconds max_hold{200};
+  /// Offer the event word (openhgcm/vmmdev_ext.h).
+  bool event_word = true;
+  /// Host memory for pending calls, per client category, in bytes.
+  std::size_t heap_budget = 256U << 20;
+  std::chrono::nanoseconds heartbeat_interval{std::chrono::seconds(2)};
+  /// Stock Linux drivers send a heartbeat at each timer tick when this is on.
+  bool heartbeat = false;
+
+  /// Guest log lines (request 200); `line` has no line end and only printable text. Any thread.
+  std::function<void(std::string_view line)> guest_log;
+};
+
+/// Exact counts since power on. Every number is one trapped access, message or call.
+struct DeviceCounters {
+  std::uint64_t port_writes = 0;
+  std::uint64_t port_reads = 0;
+  std::uint64_t memory_reads = 0;   ///< trapped reads of BAR1; mapped ones are not seen
+  std::uint64_t memory_writes = 0;
+  std::uint64_t request_bar_reads = 0;
+  std::uint64_t request_bar_writes = 0;
+  std::uint64_t interrupts_level = 0;    ///< low-to-high changes of the level
+  std::uint64_t interrupts_message = 0;  ///< messages sent for the event word
+  std::uint64_t requests = 0;
+  std::uint64_t requests_refused = 0;
+  std::uint64_t hgcm_calls = 0;
+  std::uint64_t hgcm_calls_inline = 0;   ///< done before the submitting access returned
+  std::uint64_t hgcm_calls_cancelled = 0;
+  std::uint64_t hgcm_bytes_in = 0;       ///< guest to host, buffers only
+  std::uint64_t hgcm_bytes_out = 0;
+  std::uint64_t hgcm_copies = 0;         ///< buffers copied, in either direction
+};
+
+struct RequestCount {
+  std::uint32_t type = 0;
+  std::uint64_t count = 0;
+};
+
+/// Thread-safe. Register accesses may come from any number of threads at once.
+class Device {
+ public:
+  /// `bar1` is the backing of BAR1 (kMemoryBarSize bytes, shared with the guest); all references
+  /// must outlive the device. The device is in its power-on state afterwards.
+  Device(GuestMemory& memory, InterruptLine& interrupt, host::ServiceHost& services,
+         std::span<std::byte> bar1, DeviceConfig config);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  /// BAR0. `width` is 1, 2 or 4 bytes.
+  [[nodiscard]] std::uint32_t port_read(std::uint64_t offset, unsigned width) noexcept;
+  void port_write(std::uint64_t offset, unsigned width, std::uint32_t value) noexcept;
+  /// BAR1, trapped accesses; any width within the BAR.
+  void memory_read(std::uint64_t offset, std::span<std::byte> out) noexcept;
+  void memory_write(std::uint64_t offset, std::span<const std::byte> in) noexcept;
+  /// BAR3. `width` is 4 or 8; others are ignored and read as ones.
+  [[nodiscard]] std::uint64_t request_bar_read(std::uint64_t offset, unsigned width) noexcept;
+  void request_bar_write(std::uint64_t offset, unsigned width, std::uint64_t value) noexcept;
+
+  /// Machine reset: everything but the configuration returns to its power-on state; pending calls
+  /// are dropped without a further write to guest memory.
+  void reset();
+
+  /// Guest memory is about to go away for good (client disconnected): as reset, and later
+  /// completions are dropped.
+  void detach();
+
+  /// Raises events (VMMDEV_EVENT_x bits) towards the guest.
+  void signal_events(std::uint32_t events) noexcept;
+
+  [[nodiscard]] std::uint64_t session_id() const noexcept;
+  [[nodiscard]] DeviceCounters counters() const noexcept;
+  [[nodiscard]] std::vector<RequestCount> request_counts() const;
+
+  struct GuestInfo {
+    bool accepted = false;  ///< request 50 was accepted: the device is unlocked
+    std::uint32_t interface_version = 0;
+    std::uint32_t os_type = 0;
+    std::string additions_version;  ///< name of request 58; empty when never reported
+    std::uint32_t additions_revision = 0;
+    std::uint32_t additions_features = 0;
+    std::uint32_t capabilities = 0;
+    bool event_word = false;  ///< the driver uses the event word
+  };
+  [[nodiscard]] GuestInfo guest_info() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hgcm::vmmdev
+
+#endif
