@@ -139,7 +139,7 @@ $(B)/obj/%.c.o: %.c $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-
 -include $(OBJECTS:.o=.d)
 
 # --- targets ------------------------------------------------------------------------------------
-.PHONY: all help tests-build fuzz-build clean install
+.PHONY: all help check fuzz tests-build fuzz-build clean install
 all: $(ALL) ## Build libraries, programs and services (default)
 
 TEST_OUTPUTS = $(foreach t,$(UNIT_TESTS),$(lastword $(subst :,$(space),$(t)))) $(TEST_PROGRAMS)
@@ -151,6 +151,14 @@ fuzz-build: $(FUZZ_TARGETS)
 .PHONY: fuzz-targets
 fuzz-targets: build/.deps-fuzz ## Build the fuzz targets with clang, in build/fuzz/
 	$(Q)$(MAKE) --no-print-directory FUZZ=1 CC=clang-16 CXX=clang++-16 fuzz-build
+
+# `make check` and `make check PARTS=unit`: see tests/run --list.
+check: build/.deps-build ## Run every test; the last line is the count
+	$(Q)CC="$(CC)" CXX="$(CXX)" tests/run $(PARTS)
+
+# Minutes per target: FUZZ_SECONDS=600 make fuzz
+fuzz: build/.deps-fuzz ## Run each fuzz target for FUZZ_SECONDS (600)
+	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz
 
 help: ## Show this list
 	@echo "Targets (variables: SAN=, COVERAGE=1, CC=, CXX=, DESTDIR=, PREFIX=, V=1):"
