@@ -38,7 +38,7 @@ extern "C" {
 #define HGCM_SVC_MAX_PARMS 32u
 
 /* One call, opaque to the service. Never NULL. Dead once the completion helper has returned. */
-typedef struct hgcm_svc_call *hgcm_svc_call_handle;
+typedef struct hgcm_svc_call* hgcm_svc_call_handle;
 
 enum hgcm_svc_parm_type {
   HGCM_SVC_PARM_INVALID = 0,
@@ -61,7 +61,7 @@ struct hgcm_svc_parm {
     struct {
       uint32_t size; /* bytes */
       uint32_t padding;
-      void *addr; /* may be NULL when size is 0 */
+      void* addr; /* may be NULL when size is 0 */
     } ptr;
     struct {
       uint32_t size; /* bytes over all pages */
@@ -71,7 +71,7 @@ struct hgcm_svc_parm {
        * Host addresses of guest pages of 4096 bytes; the first already includes the offset into
        * its page. The guest can change the contents at any time: read once.
        */
-      void **pages;
+      void** pages;
     } pages;
   } u;
 };
@@ -122,12 +122,12 @@ enum hgcm_svc_stat_type {
 
 /* Handed to an info handler for its output. */
 struct hgcm_svc_info_output {
-  void (*print)(const struct hgcm_svc_info_output *out, const char *format, ...);
-  void (*print_v)(const struct hgcm_svc_info_output *out, const char *format, va_list args);
-  void *getopt_error;
+  void (*print)(const struct hgcm_svc_info_output* out, const char* format, ...);
+  void (*print_v)(const struct hgcm_svc_info_output* out, const char* format, va_list args);
+  void* getopt_error;
 };
-typedef void (*hgcm_svc_info_fn)(void *user, const struct hgcm_svc_info_output *out,
-                                 const char *args);
+typedef void (*hgcm_svc_info_fn)(void* user, const struct hgcm_svc_info_output* out,
+                                 const char* args);
 
 /*
  * What the host offers a service; valid from load to unload. `instance` equals the address of this
@@ -140,34 +140,59 @@ struct hgcm_svc_helpers {
    * when the machine is being reset. The handle and the parameters are dead after any return.
    */
   int32_t (*call_complete)(hgcm_svc_call_handle call, int32_t status);
-  void *instance;
+  void* instance;
   /* Service thread, inside connect or disconnect only: drops another client of this service. */
-  int32_t (*disconnect_client)(void *instance, uint32_t client_id);
+  int32_t (*disconnect_client)(void* instance, uint32_t client_id);
   bool (*is_call_restored)(hgcm_svc_call_handle call);
   /* Any thread. */
   bool (*is_call_cancelled)(hgcm_svc_call_handle call);
-  int32_t (*stat_register_v)(void *instance, void *sample, int type, int visibility, int unit,
-                             const char *description, const char *name_format, va_list args);
-  int32_t (*stat_deregister_v)(void *instance, const char *pattern_format, va_list args);
-  int32_t (*info_register)(void *instance, const char *name, const char *description,
-                           hgcm_svc_info_fn handler, void *user);
-  int32_t (*info_deregister)(void *instance, const char *name);
+  int32_t (*stat_register_v)(void* instance, void* sample, int type, int visibility, int unit,
+                             const char* description, const char* name_format, va_list args);
+  int32_t (*stat_deregister_v)(void* instance, const char* pattern_format, va_list args);
+  int32_t (*info_register)(void* instance, const char* name, const char* description,
+                           hgcm_svc_info_fn handler, void* user);
+  int32_t (*info_deregister)(void* instance, const char* name);
   /* Any thread. */
   uint32_t (*get_requestor)(hgcm_svc_call_handle call);
   /* Any thread. A new value at each start, reset and restore of the machine. */
-  uint64_t (*get_session_id)(void *instance);
+  uint64_t (*get_session_id)(void* instance);
 };
 
 /*
  * A host component that a service calls back; function numbers and data are private to each
  * service. Registered and unregistered (NULL, NULL) through the table below.
  */
-typedef int32_t (*hgcm_svc_extension_fn)(void *extension, uint32_t function, void *data,
+typedef int32_t (*hgcm_svc_extension_fn)(void* extension, uint32_t function, void* data,
                                          uint32_t size);
 
-/* Opaque save-state stream, and the host's function table for it. */
+/*
+ * Opaque save-state stream, and the host's function table for it: HGCM_SVC_VMM_SIZE bytes that
+ * start with HGCM_SVC_VMM_MAGIC. Functions are found at the offsets below; each takes the stream
+ * first and returns a status: int32_t f(struct hgcm_svc_ssm *, ...).
+ */
 struct hgcm_svc_ssm;
 struct hgcm_svc_vmm;
+
+#define HGCM_SVC_VMM_MAGIC UINT64_C(0x0007000019900525)
+#define HGCM_SVC_VMM_SIZE 0x12c0u
+
+enum hgcm_svc_vmm_offset {
+  HGCM_SVC_VMM_PUT_BOOL = 0x5d0,      /* (bool) */
+  HGCM_SVC_VMM_PUT_U8 = 0x5d8,        /* (uint8_t) */
+  HGCM_SVC_VMM_PUT_U16 = 0x5e8,       /* (uint16_t) */
+  HGCM_SVC_VMM_PUT_U32 = 0x5f8,       /* (uint32_t) */
+  HGCM_SVC_VMM_PUT_U64 = 0x608,       /* (uint64_t) */
+  HGCM_SVC_VMM_PUT_MEM = 0x688,       /* (const void *, size_t) */
+  HGCM_SVC_VMM_PUT_STRZ = 0x690,      /* (const char *) */
+  HGCM_SVC_VMM_GET_BOOL = 0x6a8,      /* (bool *) */
+  HGCM_SVC_VMM_GET_U8 = 0x6b8,        /* (uint8_t *) */
+  HGCM_SVC_VMM_GET_U32 = 0x6f8,       /* (uint32_t *) */
+  HGCM_SVC_VMM_GET_U64 = 0x718,       /* (uint64_t *) */
+  HGCM_SVC_VMM_GET_MEM = 0x7d0,       /* (void *, size_t) */
+  HGCM_SVC_VMM_GET_STRZ = 0x7d8,      /* (char *, size_t) */
+  HGCM_SVC_VMM_SKIP = 0x7e8,          /* (size_t) */
+  HGCM_SVC_VMM_SET_LOAD_ERROR = 0x7f8 /* (int, file, line, function, format, ...) */
+};
 
 /*
  * The function table. The host zeroes it, fills the first three fields and the limits, and calls
@@ -176,33 +201,33 @@ struct hgcm_svc_vmm;
 struct hgcm_svc_table {
   uint32_t size;
   uint32_t version;
-  struct hgcm_svc_helpers *helpers;
+  struct hgcm_svc_helpers* helpers;
   uint32_t client_size; /* bytes of zeroed per-client memory that the host allocates */
   uint32_t max_clients[HGCM_SVC_CATEGORY_COUNT];
   uint32_t max_calls_per_client[HGCM_SVC_CATEGORY_COUNT]; /* this many minus one in flight */
   uint32_t legacy_category;
-  int32_t (*unload)(void *service);
-  int32_t (*connect)(void *service, uint32_t client_id, void *client, uint32_t requestor,
+  int32_t (*unload)(void* service);
+  int32_t (*connect)(void* service, uint32_t client_id, void* client, uint32_t requestor,
                      bool restoring);
-  int32_t (*disconnect)(void *service, uint32_t client_id, void *client);
-  void (*call)(void *service, hgcm_svc_call_handle call, uint32_t client_id, void *client,
-               uint32_t function, uint32_t parm_count, struct hgcm_svc_parm *parms,
+  int32_t (*disconnect)(void* service, uint32_t client_id, void* client);
+  void (*call)(void* service, hgcm_svc_call_handle call, uint32_t client_id, void* client,
+               uint32_t function, uint32_t parm_count, struct hgcm_svc_parm* parms,
                uint64_t arrival_tsc);
-  void (*cancelled)(void *service, uint32_t client_id, void *client);
-  int32_t (*host_call)(void *service, uint32_t function, uint32_t parm_count,
-                       struct hgcm_svc_parm *parms);
-  int32_t (*save_state)(void *service, uint32_t client_id, void *client, struct hgcm_svc_ssm *ssm,
-                        const struct hgcm_svc_vmm *vmm);
-  int32_t (*load_state)(void *service, uint32_t client_id, void *client, struct hgcm_svc_ssm *ssm,
-                        const struct hgcm_svc_vmm *vmm, uint32_t version);
-  int32_t (*register_extension)(void *service, hgcm_svc_extension_fn extension, void *user);
-  void (*notify)(void *service, int event);
-  void *service;
+  void (*cancelled)(void* service, uint32_t client_id, void* client);
+  int32_t (*host_call)(void* service, uint32_t function, uint32_t parm_count,
+                       struct hgcm_svc_parm* parms);
+  int32_t (*save_state)(void* service, uint32_t client_id, void* client, struct hgcm_svc_ssm* ssm,
+                        const struct hgcm_svc_vmm* vmm);
+  int32_t (*load_state)(void* service, uint32_t client_id, void* client, struct hgcm_svc_ssm* ssm,
+                        const struct hgcm_svc_vmm* vmm, uint32_t version);
+  int32_t (*register_extension)(void* service, hgcm_svc_extension_fn extension, void* user);
+  void (*notify)(void* service, int event);
+  void* service;
 };
 
-typedef int32_t (*hgcm_svc_load_fn)(struct hgcm_svc_table *table);
+typedef int32_t (*hgcm_svc_load_fn)(struct hgcm_svc_table* table);
 
-HGCM_ABI_ASSERT(sizeof(void *) == 8, "the ABI is described for 64-bit hosts");
+HGCM_ABI_ASSERT(sizeof(void*) == 8, "the ABI is described for 64-bit hosts");
 
 HGCM_ABI_ASSERT(sizeof(struct hgcm_svc_parm) == 24, "parameter size");
 HGCM_ABI_ASSERT(offsetof(struct hgcm_svc_parm, type) == 0x00, "parm type");
