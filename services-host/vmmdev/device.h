@@ -26,9 +26,9 @@ namespace hgcm::vmmdev {
 
 inline constexpr std::uint16_t kPciVendor = 0x80ee;
 inline constexpr std::uint16_t kPciDevice = 0xcafe;
-inline constexpr std::size_t kPortBarSize = 0x20;         // BAR0
-inline constexpr std::size_t kMemoryBarSize = 0x400000;   // BAR1
-inline constexpr std::size_t kRequestBarSize = 0x1000;    // BAR3
+inline constexpr std::size_t kPortBarSize = 0x20;        // BAR0
+inline constexpr std::size_t kMemoryBarSize = 0x400000;  // BAR1
+inline constexpr std::size_t kRequestBarSize = 0x1000;   // BAR3
 
 struct DeviceConfig {
   /// Reported by request 4.
@@ -56,7 +56,7 @@ struct DeviceConfig {
 struct DeviceCounters {
   std::uint64_t port_writes = 0;
   std::uint64_t port_reads = 0;
-  std::uint64_t memory_reads = 0;   ///< trapped reads of BAR1; mapped ones are not seen
+  std::uint64_t memory_reads = 0;  ///< trapped reads of BAR1; mapped ones are not seen
   std::uint64_t memory_writes = 0;
   std::uint64_t request_bar_reads = 0;
   std::uint64_t request_bar_writes = 0;
@@ -65,11 +65,11 @@ struct DeviceCounters {
   std::uint64_t requests = 0;
   std::uint64_t requests_refused = 0;
   std::uint64_t hgcm_calls = 0;
-  std::uint64_t hgcm_calls_inline = 0;   ///< done before the submitting access returned
+  std::uint64_t hgcm_calls_inline = 0;  ///< done before the submitting access returned
   std::uint64_t hgcm_calls_cancelled = 0;
-  std::uint64_t hgcm_bytes_in = 0;       ///< guest to host, buffers only
+  std::uint64_t hgcm_bytes_in = 0;  ///< guest to host, buffers only
   std::uint64_t hgcm_bytes_out = 0;
-  std::uint64_t hgcm_copies = 0;         ///< buffers copied, in either direction
+  std::uint64_t hgcm_copies = 0;  ///< buffers copied, in either direction
 };
 
 struct RequestCount {
