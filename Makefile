@@ -100,6 +100,18 @@ $(1): $(call objects,$(2)) $(call archives,$(3))
 OBJECTS += $(call objects,$(2))
 endef
 
+# $(call shared_library,NAME,SOURCES,VERSION SCRIPT,LINKER ARGUMENTS): build/lib/libNAME.so.$(VERSION),
+# with its soname libNAME.so.$(SOVERSION) and the link for the linker beside it.
+define shared_library_rule
+$(call link_rule,$(B)/lib/lib$(1).so.$(VERSION),$(2),,-shared -Wl$(comma)-soname$(comma)lib$(1).so.$(SOVERSION) -Wl$(comma)--version-script=$(3) $(4))
+$(B)/lib/lib$(1).so.$(VERSION): $(3)
+$(B)/lib/lib$(1).so: $(B)/lib/lib$(1).so.$(VERSION)
+	$$(Q)ln -sf lib$(1).so.$(VERSION) $(B)/lib/lib$(1).so.$(SOVERSION)
+	$$(Q)ln -sf lib$(1).so.$(SOVERSION) $$@
+ALL += $(B)/lib/lib$(1).so
+endef
+shared_library = $(eval $(call shared_library_rule,$(1),$(2),$(3),$(4)))
+
 # $(call program,NAME,SOURCES,OUR STATIC LIBRARIES,LINKER ARGUMENTS): build/bin/NAME
 program = $(eval $(call link_rule,$(B)/bin/$(1),$(2),$(3),$(4)))$(eval ALL += $(B)/bin/$(1))
 
