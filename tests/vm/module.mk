@@ -1,5 +1,19 @@
 # SPDX-License-Identifier: MIT
 # Guests: QEMU, kernels, and the tests that boot them. See README.md here.
-.PHONY: vm-deps
-vm-deps: build/.deps-vm ## Fetch QEMU into build/vm
+
+# The guest's half of the harness; linked statically, so that it is all that a guest needs to start.
+ifeq ($(VARIANT),)
+$(call test_program,vm-agent,tests/vm/agent/agent.cpp,,-static)
+endif
+
+.PHONY: vm-deps vm-test vm-shell
+vm-deps: build/.deps-vm build/.deps-kmod ## Fetch QEMU and the guests' kernels into build/vm
 	$(Q)tests/vm/fetch-qemu
+	$(Q)tests/vm/fetch-kernel 6.1 6.12
+
+# VM_ARGS: see tests/vm/run --help.
+vm-test: build/.deps-vm build/.deps-kmod ## Run the guest tests (VM_ARGS="--kernel 6.1 --modules ours CASE")
+	$(Q)tests/vm/run $(VM_ARGS)
+
+vm-shell: build/.deps-vm build/.deps-kmod ## Boot a guest with a shell on this terminal (VM_ARGS as above)
+	$(Q)tests/vm/run --shell $(VM_ARGS)
