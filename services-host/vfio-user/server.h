@@ -122,8 +122,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Listens and serves one client after another; a second one at the same time is refused.
-  /// `backend` must live until stop() has returned.
+  /// Listens and serves one client after another; a second one at the same time is refused, after
+  /// a moment in which the first may still go. `backend` must live until stop() has returned.
+  /// VERR_INVALID_STATE: it was started before.
   /// VERR_ALREADY_EXISTS: someone listens there, or the path is not a socket.
   /// VERR_FILENAME_TOO_LONG: longer than a socket's path may be. Others: the system's error.
   [[nodiscard]] Status start(DeviceBackend& backend) noexcept;
