@@ -77,11 +77,19 @@ struct RequestCount {
   std::uint64_t count = 0;
 };
 
+/// What a part of the guest additions last reported about itself (request 59).
+struct FacilityStatus {
+  std::uint32_t facility = 0;  ///< VBoxGuestFacilityType
+  std::uint32_t status = 0;    ///< VBoxGuestFacilityStatus; 0 inactive, 50 active
+  std::uint32_t flags = 0;
+  std::chrono::system_clock::time_point time;
+};
+
 /// Thread-safe. Register accesses may come from any number of threads at once.
 class Device {
  public:
-  /// `bar1` is the backing of BAR1 (kMemoryBarSize bytes, shared with the guest); all references
-  /// must outlive the device. The device is in its power-on state afterwards.
+  /// `bar1` is the backing of BAR1 (kMemoryBarSize bytes, page aligned, shared with the guest); all
+  /// references must outlive the device. The device is in its power-on state afterwards.
   Device(GuestMemory& memory, InterruptLine& interrupt, host::ServiceHost& services,
          std::span<std::byte> bar1, DeviceConfig config);
   ~Device();
@@ -99,14 +107,19 @@ class Device {
   void request_bar_write(std::uint64_t offset, unsigned width, std::uint64_t value) noexcept;
 
   /// Machine reset: everything but the configuration returns to its power-on state; pending calls
-  /// are dropped without a further write to guest memory.
+  /// are dropped without a further write to guest memory. Register accesses that come meanwhile do
+  /// nothing and read as ones. Waits for accesses and completions that are under way, and for
+  /// ServiceHost::reset() (bounded): the caller holds no lock that GuestMemory or InterruptLine
+  /// need. After detach() this attaches again.
   void reset();
 
-  /// Guest memory is about to go away for good (client disconnected): as reset, and later
-  /// completions are dropped.
+  /// Guest memory is about to go away (client disconnected): as reset, and register accesses do
+  /// nothing from now on. When this returns the device touches neither guest memory nor the
+  /// interrupt until reset(), whatever services complete later.
   void detach();
 
-  /// Raises events (VMMDEV_EVENT_x bits) towards the guest.
+  /// Raises events (VMMDEV_EVENT_x bits) towards the guest. While the guest has not introduced
+  /// itself they are kept; those outside its filter are kept too.
   void signal_events(std::uint32_t events) noexcept;
 
   [[nodiscard]] std::uint64_t session_id() const noexcept;
@@ -121,13 +134,17 @@ class Device {
     std::uint32_t additions_revision = 0;
     std::uint32_t additions_features = 0;
     std::uint32_t capabilities = 0;
-    bool event_word = false;  ///< the driver uses the event word
+    bool event_word = false;           ///< the driver uses the event word
+    std::uint32_t mouse_features = 0;  ///< guest-owned bits of request 2
+    bool heartbeat = false;            ///< the guest sends heartbeats
+    bool unresponsive = false;         ///< none came for two intervals
   };
   [[nodiscard]] GuestInfo guest_info() const;
+  [[nodiscard]] std::vector<FacilityStatus> facilities() const;
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace hgcm::vmmdev

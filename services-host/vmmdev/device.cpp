@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// Device: the register windows around DeviceCore, and its life from power on to detach.
+#include "vmmdev/device.h"
+
+#include "vmmdev/device_core.h"
+#include "vmmdev/gate.h"
+#include "vmmdev/wire.h"
+
+#include <limits>
+
+namespace hgcm::vmmdev {
+namespace {
+
+constexpr std::uint64_t ones(unsigned width) noexcept {
+  return width >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * width)) - 1;
+}
+
+constexpr bool submits(std::uint64_t offset) noexcept {
+  return offset == wire::kRequestRegister || offset == wire::kFastRegister;
+}
+
+}  // namespace
+
+class Device::Impl {
+ public:
+  Impl(GuestMemory& memory, InterruptLine& interrupt, host::ServiceHost& service_host,
+       std::span<std::byte> bar1, DeviceConfig config)
+      : services(service_host), core(memory, interrupt, service_host, bar1, std::move(config)) {}
+
+  void stop() {
+    if (attached) gate.close();
+    core.hgcm->drop_all();
+    core.power_on();
+    services.reset();
+    // Connects that were on their way may have completed since.
+    core.hgcm->drop_all();
+    attached = false;
+  }
+
+  host::ServiceHost& services;
+  DeviceCore core;
+  Gate gate;
+  std::mutex life;       // serialises reset and detach; protects `attached`
+  bool attached = true;  // false: the gate stays closed
+};
+
+Device::Device(GuestMemory& memory, InterruptLine& interrupt, host::ServiceHost& services,
+               std::span<std::byte> bar1, DeviceConfig config)
+    : impl_(std::make_unique<Impl>(memory, interrupt, services, bar1, std::move(config))) {}
+
+Device::~Device() {
+  detach();
+}
+
+std::uint32_t Device::port_read(std::uint64_t offset, unsigned width) noexcept {
+  impl_->core.counters.port_reads.add();
+  const Gate::Pass pass(impl_->gate);
+  if (pass && offset == wire::kFastRegister && width == 4) {
+    return impl_->core.events.fast_acknowledge();
+  }
+  return static_cast<std::uint32_t>(ones(std::min(width, 4U)));
+}
+
+void Device::port_write(std::uint64_t offset, unsigned width, std::uint32_t value) noexcept {
+  impl_->core.counters.port_writes.add();
+  const Gate::Pass pass(impl_->gate);
+  if (pass && submits(offset)) impl_->core.submit(value & ones(width));
+}
+
+void Device::memory_read(std::uint64_t offset, std::span<std::byte> out) noexcept {
+  impl_->core.counters.memory_reads.add();
+  impl_->core.bar.read(offset, out);
+}
+
+void Device::memory_write(std::uint64_t offset, std::span<const std::byte> in) noexcept {
+  impl_->core.counters.memory_writes.add();
+  impl_->core.bar.write(offset, in);
+}
+
+std::uint64_t Device::request_bar_read(std::uint64_t offset, unsigned width) noexcept {
+  impl_->core.counters.request_bar_reads.add();
+  const Gate::Pass pass(impl_->gate);
+  if (pass && offset == wire::kFastRegister && width == 4) {
+    return impl_->core.events.fast_acknowledge();
+  }
+  return ones(width);
+}
+
+void Device::request_bar_write(std::uint64_t offset, unsigned width, std::uint64_t value) noexcept {
+  impl_->core.counters.request_bar_writes.add();
+  const Gate::Pass pass(impl_->gate);
+  if (pass && submits(offset) && (width == 4 || width == 8)) {
+    impl_->core.submit(value & ones(width));
+  }
+}
+
+void Device::reset() {
+  const std::lock_guard lock(impl_->life);
+  impl_->stop();
+  impl_->attached = true;
+  impl_->gate.open();
+}
+
+void Device::detach() {
+  const std::lock_guard lock(impl_->life);
+  if (impl_->attached) impl_->stop();
+}
+
+void Device::signal_events(std::uint32_t events) noexcept {
+  impl_->core.events.signal(events);
+}
+
+std::uint64_t Device::session_id() const noexcept {
+  return impl_->core.session_id;
+}
+
+DeviceCounters Device::counters() const noexcept {
+  return impl_->core.counters.snapshot();
+}
+
+std::vector<RequestCount> Device::request_counts() const {
+  return impl_->core.dispatcher.counts();
+}
+
+Device::GuestInfo Device::guest_info() const {
+  const DeviceCore& core = impl_->core;
+  const std::lock_guard lock(core.mutex);
+  const GuestState& guest = core.guest;
+  return {
+      .accepted = core.unlocked,
+      .interface_version = guest.interface_version,
+      .os_type = guest.os_type,
+      .additions_version = guest.additions_version,
+      .additions_revision = guest.additions_revision,
+      .additions_features = guest.additions_features,
+      .capabilities = guest.capabilities,
+      .event_word = core.events.word_in_use(),
+      .mouse_features = guest.mouse_features,
+      .heartbeat = guest.last_heartbeat.has_value(),
+      .unresponsive = guest.last_heartbeat.has_value() &&
+                      std::chrono::steady_clock::now() - *guest.last_heartbeat >
+                          2 * core.config.heartbeat_interval,
+  };
+}
+
+std::vector<FacilityStatus> Device::facilities() const {
+  const std::lock_guard lock(impl_->core.mutex);
+  return impl_->core.guest.facilities.list();
+}
+
+}  // namespace hgcm::vmmdev

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+//
+// DeviceCore: what the request handlers work on. The parts that have a life of their own (events,
+// HGCM transport) are classes with their own locks; plain state of the guest is GuestState.
+#ifndef HGCM_VMMDEV_DEVICE_CORE_H
+#define HGCM_VMMDEV_DEVICE_CORE_H
+
+#include "vmmdev/counters.h"
+#include "vmmdev/device.h"
+#include "vmmdev/dispatch.h"
+#include "vmmdev/events.h"
+#include "vmmdev/facilities.h"
+#include "vmmdev/guest_log.h"
+#include "vmmdev/hgcm_transport.h"
+#include "vmmdev/memory_bar.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace hgcm::vmmdev {
+
+/// What the guest has told about itself.
+struct GuestState {
+  std::uint32_t interface_version = 0;
+  std::uint32_t os_type = 0;
+  std::string additions_version;
+  std::uint32_t additions_revision = 0;
+  std::uint32_t additions_features = 0;
+  std::uint32_t capabilities = 0;
+  std::uint32_t mouse_features = 0;  // guest-owned bits
+  Facilities facilities;
+  /// Heartbeat as the guest wants it; survives a reset, unlike the timer.
+  bool heartbeat_active = false;
+  /// The timer: unset while it is stopped.
+  std::optional<std::chrono::steady_clock::time_point> last_heartbeat;
+};
+
+struct DeviceCore {
+  DeviceCore(GuestMemory& guest_memory, InterruptLine& line, host::ServiceHost& services,
+             std::span<std::byte> bar1, DeviceConfig device_config);
+
+  /// Power-on state of everything but the configuration and the counters. No request may run.
+  void power_on();
+  void submit(GuestAddress address) noexcept;
+
+  /// The requestor word of a request as services may see it (protocol section 2.3).
+  [[nodiscard]] std::uint32_t requestor(const Request& request) const noexcept;
+
+  const DeviceConfig config;
+  GuestMemory& memory;
+  MemoryBar bar;
+  Counters counters;
+  Events events;
+  Dispatcher dispatcher;
+  GuestLog guest_log;
+  const std::shared_ptr<HgcmTransport> hgcm;
+
+  std::atomic<std::uint64_t> session_id{0};
+  /// Request 50 was accepted: all requests are processed.
+  std::atomic<bool> unlocked{false};
+  /// Request 58 said that requestor words are valid.
+  std::atomic<bool> requestor_known{false};
+  /// The HGCM bit has been put into the filter since reset.
+  std::atomic<bool> hgcm_event_enabled{false};
+
+  mutable std::mutex mutex;  // protects `guest`
+  GuestState guest;
+
+ private:
+  void process(GuestAddress address, const RequestHeader& header) noexcept;
+  Outcome dispatch(GuestAddress address, const RequestHeader& header, RequestBlock& block);
+};
+
+}  // namespace hgcm::vmmdev
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// See memory_bar.h.
+#include "vmmdev/memory_bar.h"
+
+#include "vmmdev/guest_copy.h"
+#include "vmmdev/wire.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+namespace hgcm::vmmdev {
+namespace {
+
+std::atomic_ref<std::uint32_t> shared(std::uint32_t& word) noexcept {
+  return std::atomic_ref(word);
+}
+
+}  // namespace
+
+std::uint32_t& MemoryBar::word(std::size_t offset) const noexcept {
+  return *reinterpret_cast<std::uint32_t*>(bytes_.data() + offset);
+}
+
+void MemoryBar::initialise(bool offer_event_word) noexcept {
+  // Page by page, and only what is not zero yet: most of the 4 MiB is never touched by anyone.
+  std::array<std::byte, 4096> page{};
+  for (std::size_t at = 0; at < bytes_.size(); at += page.size()) {
+    const auto part = bytes_.subspan(at, std::min(page.size(), bytes_.size() - at));
+    const std::span<std::byte> copy(page.data(), part.size());
+    copy_from_guest(copy, part.data());
+    if (std::ranges::all_of(copy, [](std::byte b) { return b == std::byte{0}; })) continue;
+    std::ranges::fill(copy, std::byte{0});
+    copy_to_guest(part.data(), copy);
+  }
+  shared(word(wire::memory::kSize)).store(wire::memory::kSizeValue);
+  shared(word(wire::memory::kVersion)).store(wire::memory::kVersionValue);
+  const auto ext = [&](std::size_t offset) { return shared(word(VMMDEV_EXT_OFFSET + offset)); };
+  ext(VMMDEV_EXT_OFF_VERSION).store(VMMDEV_EXT_VERSION);
+  ext(VMMDEV_EXT_OFF_SIZE).store(VMMDEV_EXT_SIZE);
+  ext(VMMDEV_EXT_OFF_DEVICE_FEATURES).store(offer_event_word ? VMMDEV_EXT_F_EVENT_WORD : 0);
+  ext(VMMDEV_EXT_OFF_MAGIC).store(VMMDEV_EXT_MAGIC);
+}
+
+void MemoryBar::set_have_events(bool value) noexcept {
+  auto& byte = reinterpret_cast<std::uint8_t&>(bytes_[wire::memory::kHaveEvents]);
+  std::atomic_ref(byte).store(value ? 1 : 0);
+}
+
+void MemoryBar::set_host_events(std::uint32_t events) noexcept {
+  shared(word(wire::memory::kHostEvents)).store(events);
+}
+
+std::uint32_t MemoryBar::guest_event_mask() const noexcept {
+  return shared(word(wire::memory::kGuestEventMask)).load();
+}
+
+std::uint32_t MemoryBar::driver_features() const noexcept {
+  return shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_DRIVER_FEATURES)).load();
+}
+
+std::uint32_t MemoryBar::add_word_events(std::uint32_t events) noexcept {
+  return shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_EVENTS)).fetch_or(events);
+}
+
+std::uint32_t MemoryBar::remove_word_events(std::uint32_t events) noexcept {
+  return shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_EVENTS)).fetch_and(~events);
+}
+
+void MemoryBar::read(std::uint64_t offset, std::span<std::byte> out) const noexcept {
+  if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {
+    std::ranges::fill(out, std::byte{0xff});
+    return;
+  }
+  copy_from_guest(out, bytes_.data() + offset);
+}
+
+void MemoryBar::write(std::uint64_t offset, std::span<const std::byte> in) noexcept {
+  if (offset > bytes_.size() || in.size() > bytes_.size() - offset) return;
+  copy_to_guest(bytes_.data() + offset, in);
+}
+
+}  // namespace hgcm::vmmdev
