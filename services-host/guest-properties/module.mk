@@ -4,3 +4,5 @@ GUESTPROP_RULES := services-host/guest-properties/patterns.cpp services-host/gue
 GUESTPROP_SERVICE := $(GUESTPROP_RULES) $(addprefix services-host/guest-properties/, \
 	entry.cpp notifier.cpp service.cpp)
 $(call service,VBoxGuestPropSvc,$(GUESTPROP_SERVICE))
+$(call static_library,guestprop-host,$(GUESTPROP_RULES) $(addprefix services-host/guest-properties/, \
+	property_file.cpp property_manager.cpp service_client.cpp))

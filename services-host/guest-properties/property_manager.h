@@ -111,8 +111,10 @@ class PropertyManager {
   /// _VERSION_MISMATCH (written by a newer program), _TOO_MUCH_DATA, _INVALID_STATE (not attached,
   /// or a file is in use), _ACCESS_DENIED ...
   Status use_file(const std::filesystem::path& path, std::string* detail = nullptr);
-  /// Writes the file now if a change is outstanding, and says how the last write went. Success if
-  /// no file is used.
+  /// Called when writing the file failed, on a thread of the manager; it is tried again after
+  /// some seconds. Set it before use_file().
+  void set_write_error_handler(std::function<void(Status, const std::string& detail)> handler);
+  /// Writes the file now if it is not up to date. Success if no file is used.
   Status flush(std::string* detail = nullptr);
 
   /// All properties, transient ones too, and the setting of set_guest_writable(), for a saved

@@ -5,6 +5,7 @@
 #include "guest-properties/service.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <utility>
@@ -66,8 +67,8 @@ GuestProperties::GuestProperties(service::Host host)
   set_host_version();
   store(kSysprepExecName, "", kBuiltInFlags);
   store(kSysprepArgsName, "", kBuiltInFlags);
-  set_counter(kResumeCounterName, 0);
-  set_counter(kResetCounterName, 0);
+  store(kResumeCounterName, "0", kBuiltInFlags);
+  store(kResetCounterName, "0", kBuiltInFlags);
 }
 
 void GuestProperties::disconnect(std::uint32_t client) {
@@ -94,9 +95,9 @@ void GuestProperties::notify(hgcm_svc_event event) {
     set_host_version();
   }
   if (event == HGCM_SVC_EVENT_RESUME) {
-    set_counter(kResumeCounterName, ++resumes_);
+    count_up(kResumeCounterName);
   } else if (event == HGCM_SVC_EVENT_RESET) {
-    set_counter(kResetCounterName, ++resets_);
+    count_up(kResetCounterName);
   }
 }
 
@@ -352,8 +353,13 @@ void GuestProperties::set_host_version() {
   store(kRevisionName, kHostRevision, kBuiltInFlags);
 }
 
-void GuestProperties::set_counter(String name, std::uint64_t value) {
-  store(name, std::to_string(value), kBuiltInFlags);
+void GuestProperties::count_up(String name) {
+  // From the property, because a restored one goes on where it was.
+  std::uint64_t count = 0;
+  if (const Property* property = find(name)) {
+    std::from_chars(property->value.data(), property->value.data() + property->value.size(), count);
+  }
+  store(name, std::to_string(count + 1), kBuiltInFlags);
 }
 
 std::uint64_t GuestProperties::next_timestamp() noexcept {

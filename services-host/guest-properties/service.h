@@ -104,7 +104,7 @@ class GuestProperties {
   /// Changes the property for good, records and announces that.
   void store(String name, String value, std::uint32_t flags);
   void set_host_version();
-  void set_counter(String name, std::uint64_t value);
+  void count_up(String name);
 
   [[nodiscard]] std::uint64_t next_timestamp() noexcept;
   void record(Event event);
@@ -123,8 +123,6 @@ class GuestProperties {
   std::uint64_t lost_notifications_ = 0;
   std::uint32_t global_flags_ = 0;
   std::map<std::uint32_t, std::vector<Wait>> waits_;  ///< by client, oldest first
-  std::uint64_t resumes_ = 0;
-  std::uint64_t resets_ = 0;
   bool version_refreshed_ = false;
   std::unique_ptr<Notifier> notifier_;
   service::InfoHandler info_handler_;  ///< last: reads the others until it is gone
