@@ -179,7 +179,7 @@ class Dispatcher {
   template <typename Work, typename R = std::invoke_result_t<Work&, const std::stop_token&>,
             typename T = typename R::value_type>
   Pending<T> submit(Work work, std::stop_token stop = {},
-                    std::function<void(const R&)> completion = {}) {
+                    std::type_identity_t<std::function<void(const R&)>> completion = {}) {
     auto state = std::make_shared<detail::PendingState<T>>(std::move(completion));
     enqueue(std::make_unique<Job<T, Work>>(state, std::move(work), std::move(stop)));
     return Pending<T>(std::move(state));

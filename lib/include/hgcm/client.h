@@ -27,7 +27,7 @@ struct CallOptions {
   /// shortened to that, and below zero is zero.
   std::chrono::milliseconds timeout = kForever;
   /// Ends the call early: it fails with CANCELLED, and the host will not touch the buffers again.
-  std::stop_token stop;
+  std::stop_token stop = {};
 };
 
 /// A connected client. Move-only; the destructor disconnects, which waits for the host without a

@@ -35,7 +35,7 @@ struct WaitOptions {
   /// once. 0: only what happens from now on.
   std::uint64_t since = 0;
   std::chrono::milliseconds timeout = kForever;
-  std::stop_token stop;
+  std::stop_token stop = {};
 };
 
 /// A connection to the property service. Thread-safe like Client, with one reservation of the

@@ -98,10 +98,9 @@ class Parameter {
 /// and bool (as u32, 0 or 1).
 template <typename T>
 concept Scalar = std::same_as<T, bool> ||
-                 (std::integral<T> && !std::same_as<T, char32_t> && !std::same_as<T, wchar_t> &&
-                  (sizeof(T) == 4 || sizeof(T) == 8)) ||
-                 (std::is_enum_v<T> && !std::convertible_to<T, std::uint64_t> &&
-                  (sizeof(T) == 4 || sizeof(T) == 8));
+                 (!std::is_const_v<T> && (sizeof(T) == 4 || sizeof(T) == 8) &&
+                  ((std::integral<T> && !std::same_as<T, char32_t> && !std::same_as<T, wchar_t>) ||
+                   (std::is_enum_v<T> && !std::convertible_to<T, std::uint64_t>)));
 
 namespace detail {
 

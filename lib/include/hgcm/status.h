@@ -26,7 +26,7 @@ namespace hgcm {
 class Status {
  public:
   constexpr Status() noexcept = default;
-  constexpr Status(std::int32_t code) noexcept : code_(code) {}  // NOLINT(*-explicit-*)
+  constexpr Status(std::int32_t code) noexcept : code_(code) {}      // NOLINT(*-explicit-*)
   constexpr Status(hgcm_status_code code) noexcept : code_(code) {}  // NOLINT(*-explicit-*)
 
   [[nodiscard]] constexpr std::int32_t code() const noexcept { return code_; }
