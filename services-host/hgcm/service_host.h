@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -30,9 +31,12 @@ using ClientId = std::uint32_t;
 /// Services may look at parameters before they check the count: a call always carries at least this
 /// many (zeroed) array elements.
 inline constexpr std::size_t kMinParameterSlots = 6;
+inline constexpr std::size_t kMaxHostParameters = 1024;
 
 /// One guest call, made by the device and kept alive by whoever holds the shared_ptr: the service
-/// host holds it from a successful ServiceHost::call() until complete() has returned.
+/// host holds it from a successful ServiceHost::call() until complete() has returned, and for good
+/// when the service had to be abandoned (see ~ServiceHost): the destructor of a derived class must
+/// not use the device.
 class GuestCall {
  public:
   GuestCall() = default;
@@ -45,6 +49,19 @@ class GuestCall {
   /// be told: HGCM_INF_SUCCESS, HGCM_ERR_CANCELLED or HGCM_ERR_ALREADY_RESET. Must not call back
   /// into the ServiceHost's blocking members.
   virtual Status complete(Status status) noexcept = 0;
+
+  enum class Dismissal {
+    kReset,  ///< completed while the machine is being reset: drop it, do not touch guest memory
+    kSaved   ///< completed inside save_state(): write nothing, keep the request for re-submission
+             ///< (with `restored` set, after a restore or when this machine goes on)
+  };
+  /// Called instead of complete(), under the same rules, when the service's result must not reach
+  /// the guest. A device that does not override it sees complete() with HGCM_ERR_ALREADY_RESET or
+  /// HGCM_INF_HGCM_SAVE_STATE, which a service could also have sent itself.
+  virtual void dismiss(Dismissal reason) noexcept {
+    complete(reason == Dismissal::kReset ? Status(HGCM_ERR_ALREADY_RESET)
+                                         : Status(HGCM_INF_HGCM_SAVE_STATE));
+  }
 
   // Set before ServiceHost::call(), constant afterwards.
   std::uint32_t function = 0;
@@ -62,13 +79,25 @@ class GuestCall {
   std::atomic<bool> cancelled{false};
 };
 
-/// Upper bounds of a histogram bucket are powers of two in microseconds.
+/// At most 255 functions of a service are told apart; later ones are summed up as kOtherFunctions.
 struct FunctionStatistics {
+  static constexpr std::uint32_t kOtherFunctions = 0xffffffff;
   std::uint32_t function = 0;
   bool host_call = false;
   std::uint64_t calls = 0;
   std::uint64_t failed = 0;
   std::uint64_t nanoseconds = 0;  ///< arrival to completion, summed over completed calls
+};
+
+/// A statistics sample that a service registered through its helper, read just now.
+struct ServiceSample {
+  std::string name;
+  std::string description;
+  int type = 0;  ///< HGCM_SVC_STAT_x, or another of VirtualBox's numbers
+  int unit = 0;  ///< VirtualBox's number
+  /// One number, except for profiles (periods, ticks, max, min) and ratios (two); empty for a type
+  /// that cannot be read.
+  std::vector<std::uint64_t> values;
 };
 
 struct ServiceStatistics {
@@ -83,7 +112,10 @@ struct ServiceStatistics {
   std::uint64_t bad_completions = 0;  ///< unknown or already completed handles
   std::uint64_t cancelled_calls = 0;
   std::vector<FunctionStatistics> functions;
+  std::vector<ServiceSample> samples;
 };
+
+enum class LogLevel { kInfo, kWarning, kError };
 
 struct ServiceHostOptions {
   /// Where load() looks for NAME.so when no path is given, in order.
@@ -93,11 +125,26 @@ struct ServiceHostOptions {
   bool load_on_connect = false;
   /// The id of this execution of the machine for the session-id helper; called from any thread.
   std::function<std::uint64_t()> session_id;
+  /// One line for a person, without line end; any thread. Lines a guest or a service can provoke
+  /// are rate-limited. Must not call back into the ServiceHost.
+  std::function<void(LogLevel, std::string_view)> log;
+  /// How long a service thread that was busy a moment ago polls its queue before it sleeps; it
+  /// learns to poll less when polling does not pay. Zero, or a single processor: never.
+  std::chrono::microseconds max_spin{30};
+  /// How long a reset, an unload and the destructor wait for services. Not for one each: in all.
+  std::chrono::milliseconds stop_timeout{5000};
+  /// How long load(), save_state() and load_state() wait for one service.
+  std::chrono::milliseconds work_timeout{30000};
 };
 
 /// Thread-safe. Destruction unloads everything: pending calls are completed towards the device
 /// (with HGCM_ERR_INVALID_STATE when a service did not do so itself) before the destructor returns,
-/// and a service thread that hangs is abandoned after a bounded wait, its library left mapped.
+/// and a service thread that hangs is abandoned after a bounded wait, its library left mapped and
+/// its calls' parameters left alive for good. Neither `done` functions, nor complete(), nor the
+/// functions in the options are running or will run when the destructor has returned.
+///
+/// Members that block answer HGCM_ERR_DEADLOCK (reset() does nothing) when called from a service's
+/// thread, thus also from `done` functions and from complete().
 class ServiceHost {
  public:
   explicit ServiceHost(ServiceHostOptions options);
@@ -111,7 +158,11 @@ class ServiceHost {
   /// `detail`, if given, gets one line for a person.
   Status load(std::string_view name, const std::filesystem::path& path = {},
               std::string* detail = nullptr);
-  /// Disconnects all clients, unloads. HGCM_ERR_HGCM_SERVICE_NOT_FOUND.
+  /// The same for a service that is linked into the program.
+  Status load_builtin(std::string_view name, hgcm_svc_load_fn entry, std::string* detail = nullptr);
+  /// Disconnects all clients, unloads. HGCM_ERR_HGCM_SERVICE_NOT_FOUND; HGCM_ERR_TIMEOUT when the
+  /// service hung and was abandoned (it is gone from the host, but its library cannot be loaded
+  /// again by this process: HGCM_ERR_RESOURCE_BUSY).
   Status unload(std::string_view name);
 
   /// --- For the device. None of these blocks on a service. ---
@@ -119,9 +170,11 @@ class ServiceHost {
   using ConnectDone = std::function<void(Status, ClientId)>;
   using DisconnectDone = std::function<void(Status)>;
 
-  /// `done` runs exactly once, on the service thread or before this returns.
+  /// `done` runs exactly once: on the service thread, before this returns, or on the thread that
+  /// unloads the service.
   void connect(std::string_view service, std::uint32_t requestor, ConnectDone done);
-  /// The id is invalid for new calls when this returns.
+  /// The id is invalid for new calls when this returns; calls the service has not seen yet complete
+  /// with HGCM_ERR_HGCM_INVALID_CLIENT_ID. `done` as for connect().
   void disconnect(ClientId client, DisconnectDone done);
   /// Success: accepted, complete() will be called once. Failure (unknown client, too many calls):
   /// complete() will not be called.
@@ -134,18 +187,23 @@ class ServiceHost {
 
   /// --- For the host side (control socket, tests). These block until the service answered. ---
 
+  /// The service works on a copy of the array, which is written back afterwards; at most
+  /// kMaxHostParameters elements. What the parameters point to must stay valid until this returns.
   Status host_call(std::string_view service, std::uint32_t function,
                    std::span<hgcm_svc_parm> parameters);
   /// One extension per service; a second one: HGCM_ERR_NOT_SUPPORTED.
-  Status register_extension(std::string_view service, hgcm_svc_extension_fn extension,
-                            void* user);
+  Status register_extension(std::string_view service, hgcm_svc_extension_fn extension, void* user);
   Status unregister_extension(std::string_view service);
   /// Posts the event to every service; does not wait.
   void notify(hgcm_svc_event event);
 
-  /// Serialises services, clients and what pfnSaveState writes, versioned and checksummed.
+  /// Serialises services, clients and what pfnSaveState writes, versioned and checksummed. Calls
+  /// completed meanwhile, by any service, are dismissed with Dismissal::kSaved; calls that stay
+  /// pending are the device's to save.
   Result<std::vector<std::byte>> save_state();
-  /// Reconnects the saved clients under their ids. All or nothing: on failure no client is left.
+  /// Reconnects the saved clients under their ids; clients that exist are disconnected first. All
+  /// or nothing: a malformed state changes nothing, and when a service fails no client is left.
+  /// HGCM_ERR_SSM_UNEXPECTED_DATA, _SSM_DATA_UNIT_FORMAT_CHANGED or the service's failure.
   Status load_state(std::span<const std::byte> state);
 
   [[nodiscard]] std::vector<ServiceStatistics> statistics() const;
