@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+$(call static_library,hgcm-host,$(wildcard services-host/hgcm/*.cpp))

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+$(call boost_test,hgcm-host,$(wildcard tests/hgcm-host/*.cpp),hgcm-host hgcm-status)
+$(B)/tests/hgcm-host: $(patsubst %,$(B)/tests/services/%.so,HgcmTestSvc HgcmCEchoSvc)
