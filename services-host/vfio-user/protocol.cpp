@@ -191,7 +191,9 @@ int Protocol::run(RegionInfoCommand& command) {
   append(info);
   if (!complete) return 0;
   if (caps_size != 0) {
-    vfio_region_info_cap_sparse_mmap sparse{};
+    // Not brace-initialised: it ends in an array without a size.
+    vfio_region_info_cap_sparse_mmap sparse;
+    std::memset(&sparse, 0, sizeof sparse);
     sparse.header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
     sparse.header.version = 1;
     sparse.nr_areas = static_cast<std::uint32_t>(region.sparse.size());
