@@ -204,7 +204,7 @@ Status run(Service& service, const Function<Handler>& line, Context& context,
     auto values = std::tuple{
         read_argument<Context, std::tuple_element_t<I, Arguments>>(parms, Plan::kSlots[I])...};
     Status refused;
-    const auto accepted = [&](const auto& value) {
+    [[maybe_unused]] const auto accepted = [&](const auto& value) {
       if (!value) {
         refused = value.error();
       }
@@ -225,20 +225,18 @@ Status run(Service& service, const Function<Handler>& line, Context& context,
   }(std::make_index_sequence<Plan::kArguments>());
 }
 
-/// Finds and runs the handler of `number`; `unknown` if there is none.
-template <typename Service, typename Context, typename... Handler>
-Status dispatch(const std::tuple<Function<Handler>...>& table, Service& service, Context& context,
-                std::uint32_t number, std::span<hgcm_svc_parm> parms, const Refusals& refusals,
-                Status unknown) {
-  Status status = unknown;
-  std::apply(
-      [&](const auto&... line) {
-        static_cast<void>(((line.number == number &&
-                            (status = run(service, line, context, parms, refusals), true)) ||
-                           ...));
-      },
-      table);
-  return status;
+/// Finds and runs the handler of `number` in what functions() made; `unknown` if there is none.
+template <typename Table, typename Service, typename Context>
+Status dispatch(const Table& table, Service& service, Context& context, std::uint32_t number,
+                std::span<hgcm_svc_parm> parms, const Refusals& refusals, Status unknown) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    Status status = unknown;
+    static_cast<void>(
+        ((std::get<I>(table).number == number &&
+          (status = run(service, std::get<I>(table), context, parms, refusals), true)) ||
+         ...));
+    return status;
+  }(std::make_index_sequence<std::tuple_size_v<Table>>());
 }
 
 }  // namespace detail
