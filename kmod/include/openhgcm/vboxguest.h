@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What OpenHGCM's vboxguest offers other kernel drivers beyond <linux/vbox_utils.h>: calls that do
+ * not block their caller. Connect, disconnect, synchronous calls and the reference to the device
+ * (vbg_get_gdev, vbg_put_gdev) are those of the kernel's header; with this driver they run side by
+ * side, and a reference does not lock anybody out.
+ */
+#ifndef OPENHGCM_VBOXGUEST_H
+#define OPENHGCM_VBOXGUEST_H
+
+#include <linux/types.h>
+#include <linux/vbox_utils.h>
+
+/**
+ * struct vbg_hgcm_async - One asynchronous call; part of the caller's own structure.
+ * @done:		Set by the caller. Called once for each call that vbg_hgcm_call_async()
+ *			accepted, in process context, without locks; it may sleep, free the
+ *			structure and start other calls. It may run before
+ *			vbg_hgcm_call_async() returns, on the submitting thread: take no lock
+ *			around the submission that @done takes.
+ * @error:		0 when the host answered, then @vbox_status holds its answer. -ECANCELED
+ *			after vbg_hgcm_cancel_async(), -ENODEV when the device went away.
+ * @vbox_status:	VirtualBox status of the call; valid when @error is 0.
+ */
+struct vbg_hgcm_async {
+	void (*done)(struct vbg_hgcm_async *call);
+	int error;
+	int vbox_status;
+};
+
+/**
+ * vbg_hgcm_call_async() - Start a call and return.
+ * @gdev:		Device, from vbg_get_gdev(). The call holds a reference of its own.
+ * @requestor:		VMMDEV_REQUESTOR_* word of the caller.
+ * @client_id:		Client of vbg_hgcm_connect().
+ * @function:		Function of the service.
+ * @parms:		Parameters of types 1, 2 and 7 to 9 (kernel memory). Array and buffers stay
+ *			valid until @call->done; values are updated before it.
+ * @parm_count:		Number of parameters, 32 at most.
+ * @call:		Identity of the call; stays valid until @call->done.
+ *
+ * Context: Process context; allocates memory, so use memalloc_nofs_save() where that matters.
+ * Return: 0 if @call->done has been or will be called; -EINVAL, -E2BIG, -ENOMEM, -EIO (host does
+ * not answer) or -ENODEV without it.
+ */
+int vbg_hgcm_call_async(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 function,
+			struct vmmdev_hgcm_function_parameter *parms, u32 parm_count,
+			struct vbg_hgcm_async *call);
+
+/**
+ * vbg_hgcm_cancel_async() - Ask the host to forget a call.
+ * @gdev:		Device the call was submitted to.
+ * @call:		The call; its @done must not have freed it.
+ *
+ * After a return of true the call is over and @call->done has been called. After false the call
+ * had completed already; @call->done has run, or will at once. Memory the host did not give back
+ * stays pinned, so buffers may be freed in either case.
+ *
+ * Context: Process context, may sleep.
+ * Return: true if the call was cancelled.
+ */
+bool vbg_hgcm_cancel_async(struct vbg_dev *gdev, struct vbg_hgcm_async *call);
+
+#endif
