@@ -42,8 +42,20 @@ guest_push() {
 }
 guest_pull() { guest cat "$1" > "$2"; }
 
-# vmctl ARGUMENTS...: the daemon's command line, on this machine's daemon.
-vmctl() { "$VM_BUILD/bin/vmctl" --socket "$VM_VMCTL" "$@"; }
+# vmctl ARGUMENTS...: the daemon's command line; $VMCTL_CONTROL names this machine's daemon.
+vmctl() { "$VM_BUILD/bin/vmctl" "$@"; }
+
+# stat_of NAME: one of the device's counters. service_stat SERVICE KEY: a number of the service.
+stat_of() {
+  vmctl stats --json | python3 -c 'import json, sys
+print(json.load(sys.stdin)["device"][sys.argv[1]])' "$1"
+}
+service_stat() {
+  vmctl stats --json | python3 -c 'import json, sys
+service = next(s for s in json.load(sys.stdin)["services"] if s["name"] == sys.argv[1])
+value = service[sys.argv[2]]
+print(sum(value.values()) if isinstance(value, dict) else value)' "$1" "$2"
+}
 
 # machine reboot | kill-qemu | stop-qemu | start-qemu | kill-daemon | stop-daemon | start-daemon |
 # expect-reboot | wait-reboot | mark '{"text": ...}' | qmp '{"execute": ...}'

@@ -6,6 +6,9 @@ ifeq ($(VARIANT),)
 $(call test_program,vm-agent,tests/vm/agent/agent.cpp,,-static)
 endif
 
+# Load for the driver, run by cases in the guest.
+$(call test_program,hgcm-load,tests/vm/programs/hgcm_load.cpp,hgcm)
+
 .PHONY: vm-deps vm-test vm-shell
 vm-deps: build/.deps-vm build/.deps-kmod ## Fetch QEMU and the guests' kernels into build/vm
 	$(Q)tests/vm/fetch-qemu

@@ -215,10 +215,13 @@ class Machine:
             raise MachineError("QEMU is not running")
         qemu, self.qemu = self.qemu, None
         if qemu.returncode is None:
-            if kill:
-                qemu.kill()
-            elif self._monitor:
+            try:
+                if kill or not self._monitor:
+                    raise MachineError("not to be asked")
                 await self._monitor.execute("quit")
+            except MachineError:
+                if qemu.returncode is None:
+                    qemu.kill()
             try:
                 await asyncio.wait_for(qemu.wait(), EXIT_SECONDS)
             except asyncio.TimeoutError:
@@ -369,8 +372,10 @@ class Machine:
         command = self.channel.start(request["arguments"], request.get("user", 0), to_client)
         feeder = asyncio.create_task(self._feed(command, reader))
         code = await command.exit_code
-        feeder.cancel()
         to_client(agent.EXIT, code.to_bytes(4, "little"))
+        # Closing with input unread would make the client lose the answer: let it close first.
+        writer.write_eof()
+        await feeder
 
     @staticmethod
     async def _feed(command: agent.Command, reader: asyncio.StreamReader) -> None:
