@@ -9,7 +9,7 @@ endif
 # Load for the driver, run by cases in the guest.
 $(call test_program,hgcm-load,tests/vm/programs/hgcm_load.cpp,hgcm)
 
-.PHONY: vm-deps vm-test vm-shell
+.PHONY: demo vm-deps vm-test vm-shell
 vm-deps: build/.deps-vm build/.deps-kmod ## Fetch QEMU and the guests' kernels into build/vm
 	$(Q)tests/vm/fetch-qemu
 	$(Q)tests/vm/fetch-kernel 6.1 6.12
@@ -20,3 +20,8 @@ vm-test: build/.deps-vm build/.deps-kmod ## Run the guest tests (VM_ARGS="--kern
 
 vm-shell: build/.deps-vm build/.deps-kmod ## Boot a guest with a shell on this terminal (VM_ARGS as above)
 	$(Q)tests/vm/run --shell $(VM_ARGS)
+
+demo: build/.deps-build build/.deps-vm build/.deps-kmod all kmod build/tests/vm-agent ## Boot a guest and pass properties both ways
+	$(Q)tests/vm/fetch-qemu
+	$(Q)tests/vm/fetch-kernel 6.1
+	$(Q)tests/vm/demo 6.1

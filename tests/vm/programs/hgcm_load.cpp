@@ -201,6 +201,7 @@ bool pending(std::uint32_t function, std::uint32_t key) {
 }
 
 bool run(std::string_view command, const std::vector<std::uint32_t>& numbers) {
+  if (command == "buffers") return buffers(numbers);
   const std::uint32_t first = numbers.empty() ? 1 : numbers[0];
   const std::uint32_t threads = numbers.size() > 1 ? numbers[1] : 1;
   if (first == 0 || threads == 0) usage();
@@ -211,7 +212,6 @@ bool run(std::string_view command, const std::vector<std::uint32_t>& numbers) {
   }
   if (command == "sums") return repeat(first, threads, add);
   if (command == "delays") return repeat(first, threads, delay);
-  if (command == "buffers") return buffers(numbers);
   if (command == "park") return pending(kPark, first);
   if (command == "never") return pending(kNever, 0);
   if (command == "busy") return repeat(UINT32_MAX / first, first, add);
