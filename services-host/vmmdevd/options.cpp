@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+//
+// The command line of vmmdevd; see options.h.
+#include "vmmdevd/options.h"
+
+#include "vmmdevd/guest_property_access.h"
+#include "vmmdevd/paths.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <utility>
+
+namespace hgcm::vmmdevd {
+namespace {
+
+constexpr const char* kDescription =
+    "Offers a VirtualBox-compatible guest device to QEMU, and runs the HGCM services behind it.";
+
+constexpr const char* kExamples = R"text(Examples:
+  vmmdevd
+      Guest properties for one machine; sockets in $XDG_RUNTIME_DIR/openhgcm.
+  vmmdevd --socket /run/vm1/device --control /run/vm1/control \
+          --service VBoxGuestPropSvc --guest-properties-file /var/lib/vm1/properties
+      The same with explicit sockets; properties survive restarts of the daemon.
+  vmmdevd --service MySvc=./MySvc.so --log-level debug
+      Tries out a service of one's own.
+  eval "qemu-system-x86_64 -m 2G disk.img $(vmmdevd --print-qemu-options=2G)"
+      Starts a machine with the device; the size of its memory must be given to both.
+
+Exit status: 0 ended as asked, 1 failure, 2 wrong command line.
+Manual: vmmdevd(8), vmctl(1).)text";
+
+constexpr const char* kDefaultMemory = "2G";
+
+const std::map<std::string, log::Level> kLevels = {
+    {"trace", log::Level::kTrace},     {"debug", log::Level::kDebug}, {"info", log::Level::kInfo},
+    {"warning", log::Level::kWarning}, {"error", log::Level::kError}, {"off", log::Level::kOff}};
+
+std::string check_level(const std::string& text) {
+  return kLevels.contains(text) ? "" : "a level is trace, debug, info, warning, error or off";
+}
+
+std::string check_service(const std::string& text) {
+  const std::string name = text.substr(0, text.find('='));
+  const bool valid = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+  });
+  if (!valid) {
+    return "the name of a service consists of letters, digits, _ and -";
+  }
+  return text.back() == '=' ? "the path after NAME= is missing" : "";
+}
+
+std::string check_memory(const std::string& text) {
+  const std::size_t digits = text.find_first_not_of("0123456789");
+  const bool unit =
+      digits == text.size() - 1 && std::string("KMGTkmgt").find(text.back()) != std::string::npos;
+  return digits > 0 && (digits == std::string::npos || unit)
+             ? ""
+             : "a size is a number, with K, M, G or T behind it";
+}
+
+ServiceOption service_of(const std::string& text) {
+  const std::size_t separator = text.find('=');
+  if (separator == std::string::npos) {
+    return {text, {}};
+  }
+  return {text.substr(0, separator), text.substr(separator + 1)};
+}
+
+}  // namespace
+
+std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv) {
+  Options options;
+  CLI::App app{kDescription, "vmmdevd"};
+  app.footer(kExamples);
+  app.set_version_flag("--version", std::string("vmmdevd ") + HGCM_VERSION);
+  app.failure_message(CLI::FailureMessage::simple);
+
+  std::string socket;
+  std::string control;
+  std::vector<std::string> services;
+  std::vector<std::string> directories;
+  std::string properties;
+  bool no_msi = false;
+  bool no_event_word = false;
+  std::uint64_t hold = 200;
+  std::string level = "info";
+  std::string log_file;
+  std::string memory;
+
+  app.add_option("--socket", socket,
+                 "Where QEMU connects (default: " + default_device_socket().string() + ")")
+      ->type_name("PATH");
+  app.add_option("--control", control,
+                 "Where vmctl connects (default: " + default_control_socket().string() + ")")
+      ->type_name("PATH");
+  app.add_option("--service", services,
+                 "Load a service at start, from the service directory or from PATH; repeatable "
+                 "(default: VBoxGuestPropSvc)")
+      ->type_name("NAME[=PATH]")
+      ->expected(1)
+      ->take_all()
+      ->check(CLI::Validator(check_service, ""));
+  app.add_option("--service-dir", directories,
+                 "Look for services here, instead of where vmmdevd was installed; repeatable")
+      ->type_name("DIR")
+      ->expected(1)
+      ->take_all()
+      ->check(CLI::ExistingDirectory);
+  app.add_flag("--load-on-connect", options.load_on_connect,
+               "Load a service from the service directory when a guest asks for it");
+  app.add_option("--guest-properties-file", properties,
+                 "Keep guest properties in this file across runs")
+      ->type_name("FILE");
+  app.add_flag("--no-msi", no_msi, "Offer the INTx interrupt only");
+  app.add_flag("--no-event-word", no_event_word,
+               "Do not offer the event word in shared memory to the guest's driver");
+  app.add_flag("--mmio-requests", options.mmio_requests,
+               "Offer the request registers in memory (BAR3) besides the ports");
+  app.add_option("--hold-us", hold,
+                 "Let a call that is done within this many microseconds return at once (default: "
+                 "200, 0: never)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 100000));
+  app.add_flag("--heartbeat", options.heartbeat, "Watch the guest's heartbeat");
+  app.add_option("--log-level", level, "trace, debug, info, warning, error or off (default: info)")
+      ->type_name("LEVEL")
+      ->check(CLI::Validator(check_level, ""));
+  app.add_option("--log-file", log_file, "Append the log to this file instead of standard error")
+      ->type_name("FILE");
+  CLI::Option* print = app.add_option("--print-qemu-options", memory,
+                                      "Print the options that QEMU needs, for a machine of this "
+                                      "size, and end (default: 2G)");
+  print->type_name("[=MEMORY]")->expected(0, 1)->check(CLI::Validator(check_memory, ""));
+
+  try {
+    app.parse(argc, argv);
+    const bool has_properties =
+        services.empty() || std::any_of(services.begin(), services.end(), [](const auto& text) {
+          return service_of(text).name == control::kGuestPropertyService;
+        });
+    if (!properties.empty() && !has_properties) {
+      throw CLI::ValidationError("--guest-properties-file", "needs --service VBoxGuestPropSvc");
+    }
+    if (!socket.empty() && socket == control) {
+      throw CLI::ValidationError("--control", "is the same path as --socket");
+    }
+  } catch (const CLI::ParseError& error) {
+    return ExitCode{app.exit(error) == 0 ? 0 : 2};
+  }
+
+  options.make_runtime_directory = socket.empty() || control.empty();
+  options.socket = socket.empty() ? default_device_socket() : std::filesystem::path(socket);
+  options.control = control.empty() ? default_control_socket() : std::filesystem::path(control);
+  if (services.empty()) {
+    services.emplace_back(control::kGuestPropertyService);
+  }
+  for (const std::string& text : services) {
+    options.services.push_back(service_of(text));
+  }
+  if (directories.empty()) {
+    options.service_directories = default_service_directories();
+  } else {
+    options.service_directories.assign(directories.begin(), directories.end());
+  }
+  options.guest_properties_file = properties;
+  options.msi = !no_msi;
+  options.event_word = !no_event_word;
+  options.hold = std::chrono::microseconds(hold);
+  options.log_level = kLevels.at(level);
+  options.log_file = log_file;
+  if (print->count() > 0) {
+    options.print_qemu_options = memory.empty() ? kDefaultMemory : memory;
+  }
+  return options;
+}
+
+}  // namespace hgcm::vmmdevd
