@@ -10,3 +10,4 @@ VMMDEVD_LIBS := vmmdevd guestprop-host vfio-user vmmdev hgcm-host hgcm-status
 VMMDEVD_ARGS := -lspdlog -lfmt -ldl
 
 $(call program,vmmdevd,$(VMMDEVD_DIR)/main.cpp,$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
+$(call program,vmctl,$(VMMDEVD_DIR)/vmctl/main.cpp,vmmdevd,-lfmt)
