@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# Tests of vmmdevd and vmctl: vmmdevd-control in-process, vmmdevd-daemon with the real programs.
+
+VMMDEVD_TESTS := tests/vmmdevd
+$(call boost_test,vmmdevd-text,$(addprefix $(VMMDEVD_TESTS)/,options_test.cpp protocol_test.cpp \
+	socket_test.cpp text_test.cpp),$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
+$(call boost_test,vmmdevd-control,$(addprefix $(VMMDEVD_TESTS)/,server_test.cpp session_test.cpp),\
+	$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
+$(call test_service,HgcmStuckSvc,$(VMMDEVD_TESTS)/stuck_service.c)
+
+VMMDEVD_TEST_NEEDS := $(addprefix $(B)/,bin/vmmdevd bin/vmctl services/VBoxGuestPropSvc.so \
+	tests/services/HgcmTestSvc.so tests/services/HgcmStuckSvc.so)
+$(B)/tests/vmmdevd-control: | $(VMMDEVD_TEST_NEEDS)

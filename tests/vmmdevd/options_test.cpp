@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+//
+// The command line of vmmdevd, and the QEMU options it prints.
+#include "vmmdevd/options.h"
+
+#include "vmmdevd/qemu_options.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+using namespace hgcm::vmmdevd;
+
+namespace {
+
+std::variant<Options, ExitCode> parse(const std::vector<const char*>& arguments) {
+  std::vector<const char*> argv{"vmmdevd"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return parse_options(static_cast<int>(argv.size()), argv.data());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(options)
+
+BOOST_AUTO_TEST_CASE(nothing_given_means_guest_properties_with_everything_on) {
+  const auto options = std::get<Options>(parse({}));
+  BOOST_REQUIRE(options.services.size() == 1U);
+  BOOST_TEST(options.services[0].name == "VBoxGuestPropSvc");
+  BOOST_TEST(options.services[0].path.empty());
+  BOOST_TEST(options.msi);
+  BOOST_TEST(options.event_word);
+  BOOST_TEST(!options.mmio_requests);
+  BOOST_TEST(!options.heartbeat);
+  BOOST_TEST(!options.load_on_connect);
+  BOOST_TEST(options.hold.count() == 200);
+  BOOST_TEST(options.make_runtime_directory);
+}
+
+BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
+  const auto options = std::get<Options>(parse({"--socket",
+                                                "/s",
+                                                "--control",
+                                                "/c",
+                                                "--service",
+                                                "A",
+                                                "--service",
+                                                "B=/x/b.so",
+                                                "--service-dir",
+                                                "/",
+                                                "--load-on-connect",
+                                                "--no-msi",
+                                                "--no-event-word",
+                                                "--mmio-requests",
+                                                "--hold-us",
+                                                "0",
+                                                "--heartbeat",
+                                                "--log-level",
+                                                "debug",
+                                                "--log-file",
+                                                "/l"}));
+  BOOST_TEST(options.socket == "/s");
+  BOOST_TEST(options.control == "/c");
+  BOOST_REQUIRE(options.services.size() == 2U);
+  BOOST_TEST(options.services[1].name == "B");
+  BOOST_TEST(options.services[1].path == "/x/b.so");
+  BOOST_TEST(options.service_directories.size() == 1U);
+  BOOST_TEST(!options.msi);
+  BOOST_TEST(!options.event_word);
+  BOOST_TEST(options.mmio_requests);
+  BOOST_TEST(options.hold.count() == 0);
+  BOOST_TEST(options.heartbeat);
+  BOOST_TEST(options.load_on_connect);
+  BOOST_TEST((options.log_level == hgcm::log::Level::kDebug));
+  BOOST_TEST(!options.make_runtime_directory);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_command_lines_end_with_2) {
+  const std::vector<std::vector<const char*>> wrong = {
+      {"--no-such-option"},
+      {"positional"},
+      {"--socket"},
+      {"--service", ""},
+      {"--service", "a/b"},
+      {"--service", "../x"},
+      {"--service", "=x"},
+      {"--service", "A="},
+      {"--service-dir", "/no/such/directory"},
+      {"--hold-us", "-1"},
+      {"--hold-us", "x"},
+      {"--log-level", "loud"},
+      {"--socket", "/same", "--control", "/same"},
+      {"--service", "A", "--guest-properties-file", "/f"},
+      {"--print-qemu-options=big"},
+      {"--print-qemu-options=1X"}};
+  for (const auto& arguments : wrong) {
+    const auto result = parse(arguments);
+    BOOST_TEST_CONTEXT(arguments.front()) {
+      BOOST_REQUIRE(std::holds_alternative<ExitCode>(result));
+      BOOST_TEST(std::get<ExitCode>(result).code == 2);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(help_and_version_end_with_0) {
+  BOOST_TEST(std::get<ExitCode>(parse({"--help"})).code == 0);
+  BOOST_TEST(std::get<ExitCode>(parse({"--version"})).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(qemu_options_take_a_size_or_the_default) {
+  BOOST_TEST(!std::get<Options>(parse({})).print_qemu_options.has_value());
+  BOOST_TEST(std::get<Options>(parse({"--print-qemu-options"})).print_qemu_options.value() == "2G");
+  BOOST_TEST(std::get<Options>(parse({"--print-qemu-options=512M"})).print_qemu_options.value() ==
+             "512M");
+}
+
+BOOST_AUTO_TEST_CASE(qemu_options_are_quoted_for_the_shell) {
+  BOOST_TEST(qemu_options("/tmp/it's,here", "1G") ==
+             "-object memory-backend-memfd,id=openhgcm-memory,size=1G,share=on "
+             "-machine memory-backend=openhgcm-memory -device "
+             "'{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\","
+             "\"path\":\"/tmp/it'\\''s,here\"}}'");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
