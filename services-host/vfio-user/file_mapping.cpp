@@ -50,33 +50,46 @@ bool replace_lost_mapping(std::uintptr_t fault) noexcept {
   return false;
 }
 
+void die_on_return() noexcept {
+  // The fault happens again, now fatally and with its own core dump.
+  struct sigaction fatal {};
+  fatal.sa_handler = SIG_DFL;
+  ::sigaction(SIGBUS, &fatal, nullptr);
+}
+
 void on_sigbus(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const bool ours = info->si_code == BUS_ADRERR &&
                     replace_lost_mapping(reinterpret_cast<std::uintptr_t>(info->si_addr));
   errno = saved_errno;
   if (ours) return;
+  // A handler that was installed over this one passes on to it, and this one to that.
+  static thread_local volatile std::sig_atomic_t passing_on = 0;
+  if (passing_on != 0) return die_on_return();
+  passing_on = 1;
   if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
     previous_action.sa_sigaction(signal, info, context);
   } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
     previous_action.sa_handler(signal);
   } else {
-    // The fault happens again on return, now fatally and with its own core dump.
-    struct sigaction fatal {};
-    fatal.sa_handler = SIG_DFL;
-    ::sigaction(SIGBUS, &fatal, nullptr);
+    die_on_return();
   }
+  passing_on = 0;
 }
 
+/// Puts the handler in place, again if someone has replaced it since.
 void install_handler() noexcept {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    struct sigaction action {};
-    action.sa_sigaction = on_sigbus;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    ::sigemptyset(&action.sa_mask);
-    ::sigaction(SIGBUS, &action, &previous_action);
-  });
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  struct sigaction now {};
+  ::sigaction(SIGBUS, nullptr, &now);
+  if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_sigbus) return;
+  previous_action = now;
+  struct sigaction action {};
+  action.sa_sigaction = on_sigbus;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  ::sigemptyset(&action.sa_mask);
+  ::sigaction(SIGBUS, &action, nullptr);
 }
 
 std::size_t take_slot() noexcept {

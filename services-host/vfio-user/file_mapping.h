@@ -4,12 +4,13 @@
 // process's shrinking the file.
 //
 // Sealing cannot be asked for (memory-backend-file cannot seal), and checking the size beforehand
-// proves nothing about later. So every mapping is entered in a fixed table, and a SIGBUS handler,
-// installed with the first mapping for the whole process, replaces a mapping that faults by private
-// zeroed memory as a whole and marks it lost; the faulting instruction then goes on with zeros. All
-// other SIGBUS go to the handler that was there before. The table is read without locks: an entry
-// for an address that a thread is using cannot go away meanwhile, because that thread holds the
-// mapping. A handler installed later by someone else must pass on what is not its own.
+// proves nothing about later. So every mapping is entered in a fixed table, and a SIGBUS handler
+// for the whole process replaces a mapping that faults by private zeroed memory as a whole and
+// marks it lost; the faulting instruction then goes on with zeros. All other SIGBUS go to the
+// handler that was there before. The table is read without locks: an entry for an address that a
+// thread is using cannot go away meanwhile, because that thread holds the mapping. The handler is
+// installed with the first mapping, and again with a later one if someone has replaced it; until
+// then the replacement must pass on what is not its own.
 #ifndef HGCM_VFIO_USER_FILE_MAPPING_H
 #define HGCM_VFIO_USER_FILE_MAPPING_H
 
