@@ -118,6 +118,8 @@ void vbg_log_user(const char *text, size_t length)
 	/* One call is one line: a program cannot imitate messages of others. */
 	for (i = 0; i < length; i++)
 		line[i] = iscntrl(text[i]) ? ' ' : text[i];
+	if (!length)
+		return;
 	vbg_log_to_host(line, length);
 	pr_info_ratelimited("vboxguest: %.*s\n", (int)length, line);
 }

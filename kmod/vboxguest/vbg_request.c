@@ -25,8 +25,11 @@ static struct kmem_cache *vbg_small_cache;
  */
 int vbg_request_cache_create(void)
 {
-	vbg_small_cache = kmem_cache_create("vbg_request", VBG_SMALL_SIZE, VBG_SMALL_SIZE,
-					    SLAB_CACHE_DMA32, NULL);
+	/* The bodies of requests that user programs make are copied from and to them. */
+	vbg_small_cache = kmem_cache_create_usercopy("vbg_request", VBG_SMALL_SIZE, VBG_SMALL_SIZE,
+						     SLAB_CACHE_DMA32,
+						     sizeof(struct vbg_req_hdr), VBG_SMALL_SIZE -
+						     sizeof(struct vbg_req_hdr), NULL);
 	return vbg_small_cache ? 0 : -ENOMEM;
 }
 

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# Tests of the vboxguest module's interface to programs. They run in a guest, against our module or
+# the kernel's own: tests/vm/cases/kmod-*.
+ifeq ($(VARIANT),)
+$(call test_program,kmod-ioctl,$(sort $(wildcard tests/kmod/*_test.cpp)) tests/kmod/driver.cpp,,-lgtest -lgtest_main)
+endif
