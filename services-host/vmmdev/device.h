@@ -49,7 +49,7 @@ struct DeviceConfig {
   bool heartbeat = false;
 
   /// Guest log lines (request 200); `line` has no line end and only printable text. Any thread.
-  std::function<void(std::string_view line)> guest_log;
+  std::function<void(std::string_view line)> guest_log = {};
 };
 
 /// Exact counts since power on. Every number is one trapped access, message or call.

@@ -24,15 +24,15 @@ std::uint32_t& MemoryBar::word(std::size_t offset) const noexcept {
 }
 
 void MemoryBar::initialise(bool offer_event_word) noexcept {
-  // Page by page, and only what is not zero yet: most of the 4 MiB is never touched by anyone.
-  std::array<std::byte, 4096> page{};
-  for (std::size_t at = 0; at < bytes_.size(); at += page.size()) {
-    const auto part = bytes_.subspan(at, std::min(page.size(), bytes_.size() - at));
-    const std::span<std::byte> copy(page.data(), part.size());
-    copy_from_guest(copy, part.data());
-    if (std::ranges::all_of(copy, [](std::byte b) { return b == std::byte{0}; })) continue;
-    std::ranges::fill(copy, std::byte{0});
-    copy_to_guest(part.data(), copy);
+  // Only pages that are not zero are written: most of the 4 MiB is never touched by anyone, and
+  // need not be allocated.
+  static constexpr std::array<std::byte, 4096> kZeroes{};
+  for (std::size_t at = 0; at + kZeroes.size() <= bytes_.size(); at += kZeroes.size()) {
+    std::uint32_t any = 0;
+    for (std::size_t i = 0; i < kZeroes.size(); i += sizeof any) {
+      any |= shared(word(at + i)).load(std::memory_order_relaxed);
+    }
+    if (any != 0) copy_to_guest(bytes_.data() + at, kZeroes);
   }
   shared(word(wire::memory::kSize)).store(wire::memory::kSizeValue);
   shared(word(wire::memory::kVersion)).store(wire::memory::kVersionValue);

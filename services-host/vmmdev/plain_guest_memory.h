@@ -23,9 +23,9 @@ struct PlainGuestMemoryOptions {
   /// Guest-physical address of the first byte.
   GuestAddress base = 0;
   /// Ranges that are not RAM.
-  std::vector<GuestRange> holes;
+  std::vector<GuestRange> holes = {};
   /// RAM that read() and write() reach but map() does not.
-  std::vector<GuestRange> unmappable;
+  std::vector<GuestRange> unmappable = {};
 };
 
 /// Zero-filled at first. Inaccessible pages around the buffer catch a device that runs over its

@@ -1,34 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // HGCM connect, call and disconnect through the device, with a fake in the place of services.
-#define BOOST_TEST_DYN_LINK
-#include "fake_services.h"
-#include "machine.h"
-
-#include <boost/test/unit_test.hpp>
-
-#include <algorithm>
-#include <numeric>
-#include <string>
+#include "fixture.h"
 
 namespace hgcm::vmmdev::test {
-namespace {
-
-struct Fixture {
-  FakeServices fake;
-  host::ServiceHost services{{}};
-  Machine machine{services};
-
-  std::span<std::byte> guest(GuestAddress address, std::size_t size) {
-    return machine.memory.at(address, size);
-  }
-};
-
-std::byte* buffer_of(const hgcm_svc_parm& parm) {
-  return static_cast<std::byte*>(parm.u.ptr.addr);
-}
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(hgcm_call, Fixture)
 
@@ -52,7 +27,7 @@ BOOST_AUTO_TEST_CASE(call_with_values_and_page_list_travels_both_ways) {
     BOOST_TEST(call->parameters[2].u.ptr.size == 5000U);
     call->parameters[0].u.u32 = 12;
     call->parameters[1].u.u64 = 1ULL << 40;
-    std::fill_n(buffer_of(call->parameters[2]), 5000, std::byte{0xaa});
+    std::ranges::fill(buffer_of(call->parameters[2]), std::byte{0xaa});
     return call->complete(HGCM_WRN_NOT_FOUND);
   };
   const auto call = machine.call_request(
@@ -65,7 +40,7 @@ BOOST_AUTO_TEST_CASE(call_with_values_and_page_list_travels_both_ways) {
   BOOST_TEST(call.result() == HGCM_WRN_NOT_FOUND);
   BOOST_TEST(call.get<std::uint32_t>(Machine::parm_offset(0) + 4) == 12U);
   BOOST_TEST(call.get<std::uint64_t>(Machine::parm_offset(1) + 4) == 1ULL << 40);
-  // 256 bytes at the end of the first page, 4744... but only one more page is listed.
+  // 256 bytes at the end of the first page and one page more: the other 648 have no place.
   BOOST_TEST(std::ranges::count(out.first(kGuestPageSize), std::byte{0xaa}) == 256);
   BOOST_TEST(std::ranges::count(out.subspan(kGuestPageSize, kGuestPageSize), std::byte{0xaa}) == 0);
   BOOST_TEST(std::ranges::count(out.subspan(2 * kGuestPageSize), std::byte{0xaa}) == 4096);
