@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // See hgcm_transport.h. Life of a command: enter() puts it into the table (pending); then exactly
-// one of finish(), cancel(), refuse() and drop_all() takes it out, under the lock, and only
+// one of finish(), cancel(), refuse(), drop() and drop_all() takes it out, under the lock, and only
 // finish() and refuse() write to the guest after that.
 #include "vmmdev/hgcm_transport.h"
 
@@ -97,6 +97,12 @@ struct CallCommand final : HgcmCommand, host::GuestCall {
   using HgcmCommand::HgcmCommand;
 
   Status complete(Status status) noexcept override { return transport->finish(*this, status); }
+
+  void dismiss(Dismissal reason) noexcept override {
+    // A call that was completed into a saved state stays pending: the device has no saved state of
+    // its own from which to submit it again, so a cancel or a reset will end it.
+    if (reason == Dismissal::kReset) transport->drop(*this);
+  }
 
   Status write_back(GuestMemory& memory, Counters& counters, Status status) override {
     const Status written = values->write_back(memory, address, counters, parameters);
@@ -320,6 +326,16 @@ Status HgcmTransport::cancel(GuestAddress address) {
     if (submitted) services_.cancel(call->client, call);
   }
   return HGCM_INF_SUCCESS;
+}
+
+void HgcmTransport::drop(HgcmCommand& command) noexcept {
+  std::shared_ptr<HgcmCommand> dropped;  // ends outside the lock
+  const std::lock_guard lock(mutex_);
+  if (command.state != HgcmCommand::State::pending) return;
+  command.state = HgcmCommand::State::dropped;
+  const auto found = pending_.find(command.address);
+  dropped = std::move(found->second);
+  pending_.erase(found);
 }
 
 void HgcmTransport::drop_all() noexcept {

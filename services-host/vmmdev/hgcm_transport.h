@@ -64,6 +64,7 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   [[nodiscard]] Outcome refuse(HgcmCommand& command, Status status);
   void hold(HgcmCommand& command);
   Status finish(HgcmCommand& command, Status status);
+  void drop(HgcmCommand& command) noexcept;
   void write_completion(HgcmCommand& command, Status status);
   void connected(const std::string& service, host::ClientId client);
 
@@ -74,8 +75,9 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   const std::shared_ptr<HeapBudget> budget_;
   HoldPolicy policy_;
 
-  mutable std::mutex mutex_;  // protects what follows and HgcmCommand::state; never held while
-                              // calling out, except to nothing
+  // Protects what follows and HgcmCommand::state. Never held while calling into the service host,
+  // guest memory or events.
+  mutable std::mutex mutex_;
   std::condition_variable quiet_;
   std::unordered_map<GuestAddress, std::shared_ptr<HgcmCommand>> pending_;
   std::uint32_t finishing_ = 0;  // completions that write to the guest now
