@@ -4,9 +4,11 @@
 #include "hgcm/message_queue.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 namespace hgcm::host {
@@ -14,8 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Polling for less than this costs more in clock reads than it can save.
-constexpr std::chrono::microseconds kShortestSpin{2};
+constexpr unsigned kFirstRetry = 8;
+constexpr unsigned kLastRetry = 1024;
 
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
@@ -40,9 +42,10 @@ Message* reversed(Message* newest) noexcept {
 
 MessageQueue::MessageQueue(std::chrono::nanoseconds max_spin) noexcept
     : max_spin_(std::thread::hardware_concurrency() > 1 ? max_spin : std::chrono::nanoseconds(0)),
-      spin_(max_spin_) {}
+      retry_after_(kFirstRetry) {}
 
 bool MessageQueue::push(Message& message) noexcept {
+  producer_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
   Message* head = head_.load(std::memory_order_relaxed);
   do {
     if (head == &closed_) return false;
@@ -65,7 +68,7 @@ Message* MessageQueue::try_take() noexcept {
 }
 
 bool MessageQueue::spin() noexcept {
-  const auto end = Clock::now() + spin_;
+  const auto end = Clock::now() + max_spin_;
   do {
     for (int i = 0; i < 8; ++i) {
       if (head_.load(std::memory_order_relaxed) != nullptr) return true;
@@ -75,27 +78,38 @@ bool MessageQueue::spin() noexcept {
   return false;
 }
 
+bool MessageQueue::spinning_may_pay() const noexcept {
+  // On the sender's processor polling only keeps the sender from sending.
+  return polls_ && producer_cpu_.load(std::memory_order_relaxed) != sched_getcpu();
+}
+
+void MessageQueue::sleep() noexcept {
+  for (;;) {
+    asleep_.store(1, std::memory_order_seq_cst);
+    if (head_.load(std::memory_order_seq_cst) != nullptr) break;
+    futex_wait(asleep_, 1);
+    if (head_.load(std::memory_order_relaxed) != nullptr) break;
+  }
+  asleep_.store(0, std::memory_order_relaxed);
+}
+
 Message* MessageQueue::take() noexcept {
   Message* head = try_take();
   if (head == nullptr) {
-    const auto idle_since = Clock::now();
-    bool arrived = false;
-    if (spin_ >= kShortestSpin) {
-      arrived = spin();
-      spin_ = arrived ? max_spin_ : spin_ / 2;
-    }
-    while (!arrived) {
-      asleep_.store(1, std::memory_order_seq_cst);
-      if (head_.load(std::memory_order_seq_cst) != nullptr) {
-        asleep_.store(0, std::memory_order_relaxed);
-        arrived = true;
+    if (spinning_may_pay()) {
+      if (spin()) {
+        retry_after_ = kFirstRetry;
       } else {
-        futex_wait(asleep_, 1);
-        arrived = head_.load(std::memory_order_relaxed) != nullptr;
+        polls_ = false;
+        short_sleeps_ = 0;
+        retry_after_ = std::min(retry_after_ * 2, kLastRetry);
+        sleep();
       }
+    } else {
+      const auto since = Clock::now();
+      sleep();
+      if (Clock::now() - since < max_spin_ && ++short_sleeps_ >= retry_after_) polls_ = true;
     }
-    // Sleeping, with all its cost, was about as short as the longest spin: polling would have paid.
-    if (Clock::now() - idle_since < 2 * max_spin_) spin_ = max_spin_;
     head = try_take();
   }
   return head == &closed_ ? nullptr : reversed(head);

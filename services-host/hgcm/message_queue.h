@@ -22,7 +22,7 @@ struct Message {
 
 class MessageQueue {
  public:
-  /// `max_spin` bounds how long take() polls before it sleeps.
+  /// `max_spin` bounds how long take() polls before it sleeps; zero: it never polls.
   explicit MessageQueue(std::chrono::nanoseconds max_spin) noexcept;
   MessageQueue(const MessageQueue&) = delete;
   MessageQueue& operator=(const MessageQueue&) = delete;
@@ -41,12 +41,20 @@ class MessageQueue {
  private:
   Message* try_take() noexcept;
   bool spin() noexcept;
+  bool spinning_may_pay() const noexcept;
+  void sleep() noexcept;
 
   std::atomic<Message*> head_{nullptr};   // newest first; &closed_ when closed
   std::atomic<std::uint32_t> asleep_{0};  // futex: 1 while the consumer sleeps or is about to
+  std::atomic<int> producer_cpu_{-1};     // where the last message came from
   Message closed_{Message::Kind::kTask};  // only its address is used
   const std::chrono::nanoseconds max_spin_;
-  std::chrono::nanoseconds spin_;  // consumer only: what polling may cost next time
+
+  // Consumer only. Polling pays when messages come close together and their sender runs on another
+  // processor; both are found out by trying, and after failures tried ever more rarely.
+  bool polls_ = false;
+  unsigned short_sleeps_ = 0;  // since polling last failed
+  unsigned retry_after_;       // so many of these
 };
 
 }  // namespace hgcm::host

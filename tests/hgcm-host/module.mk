@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: MIT
 $(call boost_test,hgcm-host,$(wildcard tests/hgcm-host/*.cpp),hgcm-host hgcm-status)
-$(B)/tests/hgcm-host: $(patsubst %,$(B)/tests/services/%.so,HgcmTestSvc HgcmCEchoSvc)
+$(B)/tests/hgcm-host: $(patsubst %,$(B)/tests/services/%.so,HgcmTestSvc HgcmCEchoSvc HgcmHangSvc)
+$(call test_program,hgcm-host-bench,tests/hgcm-host/bench/round_trip.cpp,hgcm-host hgcm-status)

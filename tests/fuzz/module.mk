@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+#
+# Fuzz targets, built by `make fuzz-targets`; their seeds are in corpus/NAME/.
+$(call fuzz_target,service_host_state,tests/fuzz/service_host_state.cpp,hgcm-host hgcm-status)
