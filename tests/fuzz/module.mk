@@ -2,3 +2,4 @@
 #
 # Fuzz targets, built by `make fuzz-targets`; their seeds are in corpus/NAME/.
 $(call fuzz_target,service_host_state,tests/fuzz/service_host_state.cpp,hgcm-host hgcm-status)
+$(call fuzz_target,guest_properties,tests/fuzz/guest_properties.cpp tests/sdk/mini_host.cpp $(GUESTPROP_SERVICE),hgcm-status)
