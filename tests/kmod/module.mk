@@ -3,4 +3,5 @@
 # the kernel's own: tests/vm/cases/kmod-*.
 ifeq ($(VARIANT),)
 $(call test_program,kmod-ioctl,$(sort $(wildcard tests/kmod/*_test.cpp)) tests/kmod/driver.cpp,,-lgtest -lgtest_main)
+$(call test_program,kmod-hold,tests/kmod/hold.cpp tests/kmod/driver.cpp,,-lgtest)
 endif
