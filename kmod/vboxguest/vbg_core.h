@@ -253,8 +253,6 @@ static inline void vbg_dev_leave(struct vbg_dev *gdev)
 }
 
 /* vbg_request.c: memory of requests, and submission. */
-int vbg_request_cache_create(void);
-void vbg_request_cache_destroy(void);
 void *vbg_block_alloc(size_t size);
 void vbg_block_free(void *block, size_t size);
 void vbg_req_prepare(void *req, u32 size, u32 type, u32 requestor);

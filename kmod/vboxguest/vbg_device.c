@@ -229,7 +229,7 @@ static void vbg_dev_report_status(struct vbg_dev *gdev, u32 status)
 	req->facility = VBG_FACILITY_DRIVER;
 	req->status = status;
 	rc = vbg_dev_tell(gdev, req, sizeof(*req));
-	if (rc < 0 && rc != VERR_NOT_IMPLEMENTED)
+	if (rc < 0 && rc != VERR_NOT_IMPLEMENTED && rc != VBG_RC_UNANSWERED)
 		pr_warn("vboxguest: the host refused the driver's status: %d\n", rc);
 }
 

@@ -250,26 +250,7 @@ static struct pci_driver vbg_pci_driver = {
 	.driver.pm = pm_sleep_ptr(&vbg_pm_ops),
 };
 
-static int __init vbg_module_init(void)
-{
-	int ret = vbg_request_cache_create();
-
-	if (ret)
-		return ret;
-	ret = pci_register_driver(&vbg_pci_driver);
-	if (ret)
-		vbg_request_cache_destroy();
-	return ret;
-}
-
-static void __exit vbg_module_exit(void)
-{
-	pci_unregister_driver(&vbg_pci_driver);
-	vbg_request_cache_destroy();
-}
-
-module_init(vbg_module_init);
-module_exit(vbg_module_exit);
+module_pci_driver(vbg_pci_driver);
 
 MODULE_DESCRIPTION("VMMDev guest driver of OpenHGCM");
 MODULE_AUTHOR("The OpenHGCM authors");

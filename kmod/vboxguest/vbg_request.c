@@ -8,44 +8,15 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "vbg_core.h"
-
-/* Fixed-size requests: none of those in use is larger. */
-#define VBG_SMALL_SIZE	256u
-
-static struct kmem_cache *vbg_small_cache;
-
-/**
- * vbg_request_cache_create() - Set up the cache of small requests.
- *
- * Context: Module init.
- * Return: 0 or -ENOMEM.
- */
-int vbg_request_cache_create(void)
-{
-	/* The bodies of requests that user programs make are copied from and to them. */
-	vbg_small_cache = kmem_cache_create_usercopy("vbg_request", VBG_SMALL_SIZE, VBG_SMALL_SIZE,
-						     SLAB_CACHE_DMA32,
-						     sizeof(struct vbg_req_hdr), VBG_SMALL_SIZE -
-						     sizeof(struct vbg_req_hdr), NULL);
-	return vbg_small_cache ? 0 : -ENOMEM;
-}
-
-/**
- * vbg_request_cache_destroy() - Undo vbg_request_cache_create().
- *
- * Context: Module exit. Requests that had to be left to the host stay allocated.
- */
-void vbg_request_cache_destroy(void)
-{
-	kmem_cache_destroy(vbg_small_cache);
-}
 
 /**
  * vbg_block_alloc() - Allocate memory a request can be submitted from.
  * @size:	Bytes, 1 MiB at most.
+ *
+ * Whole pages, also for small requests: a page that has to be left to the host
+ * concerns nobody else, a slab object would keep its cache from being destroyed.
  *
  * Context: Process context, may sleep.
  * Return: Zeroed memory, or NULL.
@@ -56,11 +27,7 @@ void *vbg_block_alloc(size_t size)
 
 	if (size > VBG_REQ_MAX_SIZE)
 		return NULL;
-	if (size <= VBG_SMALL_SIZE)
-		block = kmem_cache_zalloc(vbg_small_cache, GFP_KERNEL);
-	else
-		block = alloc_pages_exact(size, GFP_KERNEL | GFP_DMA32 | __GFP_ZERO |
-					  __GFP_NOWARN | __GFP_ACCOUNT);
+	block = alloc_pages_exact(size, GFP_KERNEL_ACCOUNT | GFP_DMA32 | __GFP_ZERO | __GFP_NOWARN);
 	if (!block)
 		return NULL;
 	if (upper_32_bits(virt_to_phys(block) + size - 1)) {
@@ -79,11 +46,7 @@ void *vbg_block_alloc(size_t size)
  */
 void vbg_block_free(void *block, size_t size)
 {
-	if (!block)
-		return;
-	if (size <= VBG_SMALL_SIZE)
-		kmem_cache_free(vbg_small_cache, block);
-	else
+	if (block)
 		free_pages_exact(block, size);
 }
 
