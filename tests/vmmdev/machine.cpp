@@ -62,7 +62,7 @@ host::ClientId Machine::connect(std::string_view service) {
   const auto connect = connect_request(service, kDriverRequest);
   submit(connect);
   wait_done(connect);
-  if (connect.result() < 0) throw std::runtime_error("connect failed");
+  if (connect.result() < 0) throw std::runtime_error("connect: " + Status(connect.result()).to_string());
   return connect.get<std::uint32_t>(wire::hgcm::kConnectClient);
 }
 
