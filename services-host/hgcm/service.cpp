@@ -111,7 +111,7 @@ void Service::run(const LoadFailed& load_failed) {
   }
   life_changed_.notify_all();
   if (status.ok()) {
-    log(LogLevel::kInfo, "loaded");
+    if (!abandoned_.load()) log(LogLevel::kInfo, "loaded");
     serve();
   } else {
     log(LogLevel::kError, "not loaded: " + detail);
@@ -135,6 +135,7 @@ Status Service::load(std::string& detail) {
   hgcm_svc_load_fn entry = source_.builtin;
   if (entry == nullptr) {
     if (const Status status = library_.open(source_.path, detail); status.failed()) return status;
+    if (abandoned_.load()) return HGCM_ERR_TIMEOUT;
     entry = library_.entry();
   }
   if (const Status status = enter(entry, table_); status.failed()) {
@@ -256,6 +257,9 @@ Status Service::wait_loaded(Deadline deadline, std::string* detail) {
 void Service::unload_now() {
   while (!connected_.empty() && !abandoned_.load()) {
     const std::shared_ptr<Client> client = connected_.begin()->second;
+    // One may have come into the table after begin_unload() had emptied it.
+    client->state.store(Client::State::kClosing);
+    core_->clients.remove(client);
     disconnect_now(client);
   }
   if (abandoned_.load()) return;

@@ -67,6 +67,7 @@ class Service : public std::enable_shared_from_this<Service> {
 
   // --- Any thread. ---
 
+  // When one of these throws, for lack of memory, it has done nothing and will not call `done`.
   Status submit(const std::shared_ptr<Client>& client, std::shared_ptr<GuestCall> call) noexcept;
   void connect(const std::shared_ptr<Client>& client, ServiceHost::ConnectDone done);
   void disconnect(const std::shared_ptr<Client>& client, ServiceHost::DisconnectDone done);

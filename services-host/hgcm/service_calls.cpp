@@ -179,17 +179,22 @@ void Service::connect(const std::shared_ptr<Client>& client, ServiceHost::Connec
     fail(HGCM_ERR_HGCM_TOO_MANY_CLIENTS);
     return;
   }
-  post(
-      [self = shared_from_this(), client, once, fail] {
-        self->connecting_.fetch_sub(1);
-        const Status status = self->connect_now(client, false);
-        if (status.ok()) {
-          (*once)(status, client->id);
-        } else {
-          fail(status);
-        }
-      },
-      [fail] { fail(HGCM_ERR_HGCM_SERVICE_NOT_FOUND); });
+  try {
+    post(
+        [self = shared_from_this(), client, once, fail] {
+          self->connecting_.fetch_sub(1);
+          const Status status = self->connect_now(client, false);
+          if (status.ok()) {
+            (*once)(status, client->id);
+          } else {
+            fail(status);
+          }
+        },
+        [fail] { fail(HGCM_ERR_HGCM_SERVICE_NOT_FOUND); });
+  } catch (...) {
+    connecting_.fetch_sub(1);
+    throw;
+  }
 }
 
 Status Service::connect_now(const std::shared_ptr<Client>& client, bool restoring) {

@@ -302,10 +302,14 @@ void ServiceHost::connect(std::string_view service, std::uint32_t requestor, Con
     return client == nullptr ? HGCM_ERR_HGCM_TOO_MANY_CLIENTS : HGCM_INF_SUCCESS;
   });
   if (status.ok()) {
-    found->connect(client, std::move(done));
-  } else {
-    done(status, 0);
+    status = guarded([&]() -> Status {
+      found->connect(client, done);
+      return HGCM_INF_SUCCESS;
+    });
+    if (status.ok()) return;
+    impl_->core().clients.remove(client);
   }
+  done(status, 0);
 }
 
 void ServiceHost::disconnect(ClientId client, DisconnectDone done) {
@@ -314,7 +318,11 @@ void ServiceHost::disconnect(ClientId client, DisconnectDone done) {
     done(HGCM_ERR_HGCM_INVALID_CLIENT_ID);
     return;
   }
-  removed->service->disconnect(removed, std::move(done));
+  const Status status = guarded([&]() -> Status {
+    removed->service->disconnect(removed, done);
+    return HGCM_INF_SUCCESS;
+  });
+  if (status.failed()) done(status);
 }
 
 Status ServiceHost::call(ClientId client, std::shared_ptr<GuestCall> call) {
@@ -397,9 +405,12 @@ Status ServiceHost::load_state(std::span<const std::byte> state) {
 }
 
 std::vector<ServiceStatistics> ServiceHost::statistics() const {
-  std::vector<ServiceStatistics> result;
-  for (const auto& service : impl_->loaded()) result.push_back(service->statistics());
-  return result;
+  return guarded([&]() -> Result<std::vector<ServiceStatistics>> {
+           std::vector<ServiceStatistics> result;
+           for (const auto& service : impl_->loaded()) result.push_back(service->statistics());
+           return result;
+         })
+      .value_or(std::vector<ServiceStatistics>());
 }
 
 Result<std::string> ServiceHost::info(std::string_view name, std::string_view arguments) {

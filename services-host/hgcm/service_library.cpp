@@ -64,18 +64,19 @@ Status ServiceLibrary::open(const std::filesystem::path& path, std::string& deta
     detail = "no such file: " + path.string();
     return HGCM_ERR_FILE_NOT_FOUND;
   }
-  handle_ = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle_ == nullptr) {
+  void* const handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
+  handle_.store(handle);
+  if (handle == nullptr) {
     const char* const text = dlerror();
     detail = text != nullptr ? text : "cannot be loaded: " + path.string();
     return HGCM_ERR_BAD_EXE_FORMAT;
   }
-  if (is_abandoned(handle_)) {
+  if (is_abandoned(handle)) {
     close();
     detail = path.string() + " still runs in a service thread that had to be abandoned";
     return HGCM_ERR_RESOURCE_BUSY;
   }
-  entry_ = reinterpret_cast<hgcm_svc_load_fn>(dlsym(handle_, HGCM_SVC_LOAD_NAME));
+  entry_ = reinterpret_cast<hgcm_svc_load_fn>(dlsym(handle, HGCM_SVC_LOAD_NAME));
   if (entry_ == nullptr) {
     close();
     detail = path.string() + " has no symbol " HGCM_SVC_LOAD_NAME;
@@ -86,20 +87,18 @@ Status ServiceLibrary::open(const std::filesystem::path& path, std::string& deta
 
 void ServiceLibrary::close() noexcept {
   entry_ = nullptr;
-  if (handle_ != nullptr) dlclose(handle_);
-  handle_ = nullptr;
+  if (void* const handle = handle_.exchange(nullptr); handle != nullptr) dlclose(handle);
 }
 
 void ServiceLibrary::abandon() noexcept {
-  if (handle_ == nullptr) return;
+  void* const handle = handle_.exchange(nullptr);
+  if (handle == nullptr) return;
   try {
     const std::lock_guard lock(abandoned().mutex);
-    abandoned().handles.push_back(handle_);
+    abandoned().handles.push_back(handle);
   } catch (const std::exception&) {
     // Not remembered, but still mapped: a second load would run beside the hung thread.
   }
-  handle_ = nullptr;
-  entry_ = nullptr;
 }
 
 }  // namespace hgcm::host

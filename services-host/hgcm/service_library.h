@@ -8,6 +8,7 @@
 #include <hgcm/service_abi.h>
 #include <hgcm/status.h>
 
+#include <atomic>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -24,7 +25,7 @@ namespace hgcm::host {
 [[nodiscard]] std::filesystem::path find_service_library(
     std::string_view name, std::span<const std::filesystem::path> directories);
 
-/// Not thread-safe, but two objects are independent of each other.
+/// One thread at a time, except for abandon(): the thread that opens may hang in the loader.
 class ServiceLibrary {
  public:
   ServiceLibrary() = default;
@@ -42,7 +43,7 @@ class ServiceLibrary {
   void abandon() noexcept;
 
  private:
-  void* handle_ = nullptr;
+  std::atomic<void*> handle_{nullptr};
   hgcm_svc_load_fn entry_ = nullptr;
 };
 
