@@ -52,6 +52,11 @@ void Channel::set_peer_limit(std::uint64_t max_data_bytes) noexcept {
   peer_limit_.store(max_data_bytes, std::memory_order_relaxed);
 }
 
+void Channel::set_handling(bool handling) noexcept {
+  handling_.store(handling, std::memory_order_relaxed);
+  client_is_silent_.store(false, std::memory_order_relaxed);
+}
+
 std::uint64_t Channel::dma_messages() const noexcept {
   return dma_messages_.load(std::memory_order_relaxed);
 }
@@ -256,6 +261,7 @@ void Channel::pump(Clock::time_point deadline, const Waiter& self) noexcept {
 }
 
 bool Channel::transact(Waiter& waiter, std::span<const std::byte> data) noexcept {
+  if (client_is_silent_.load(std::memory_order_relaxed)) return false;
   const Clock::time_point deadline = Clock::now() + dma_timeout_;
   {
     const std::lock_guard lock(mutex_);
@@ -295,6 +301,9 @@ bool Channel::transact(Waiter& waiter, std::span<const std::byte> data) noexcept
   Waiter** link = &waiters_;
   while (*link != &waiter) link = &(*link)->next;
   *link = waiter.next;
+  if (!waiter.done && handling_.load(std::memory_order_relaxed)) {
+    client_is_silent_.store(true, std::memory_order_relaxed);
+  }
   return waiter.done && waiter.ok;
 }
 

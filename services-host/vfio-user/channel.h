@@ -7,6 +7,10 @@
 // to the threads that wait for them and keeps client messages for the server's thread. So a DMA
 // message works while the server's thread is busy, while it waits for an access to end, and when it
 // is the server's thread itself that sends it from inside a register write.
+//
+// A client that lets a DMA message time out while a command of its own is being handled is not
+// asked again during that command: QEMU cannot answer while it waits for a register access, and
+// gives the access up after five seconds.
 #ifndef HGCM_VFIO_USER_CHANNEL_H
 #define HGCM_VFIO_USER_CHANNEL_H
 
@@ -66,6 +70,9 @@ class Channel final : public DmaMessenger {
   /// The most data bytes that the client takes in one message.
   void set_peer_limit(std::uint64_t max_data_bytes) noexcept;
 
+  /// A client command is being handled, or no longer. Server's thread.
+  void set_handling(bool handling) noexcept;
+
   /// Ends the connection and wakes everyone who waits. Any thread.
   void close() noexcept;
 
@@ -100,6 +107,8 @@ class Channel final : public DmaMessenger {
   const std::chrono::milliseconds dma_timeout_;
   std::atomic<std::uint64_t> peer_limit_{kMaxDataBytes};
   std::atomic<std::uint64_t> dma_messages_{0};
+  std::atomic<bool> handling_{false};
+  std::atomic<bool> client_is_silent_{false};
 
   std::mutex send_mutex_;  // keeps messages whole
 

@@ -58,6 +58,7 @@ class Protocol {
   /// Forgets the client: its version, its regions, its eventfds, its configuration writes.
   void forget_client() noexcept;
 
+  [[nodiscard]] bool version_known() const noexcept { return version_known_; }
   /// What the client announced; the defaults before it has.
   [[nodiscard]] const ClientCapabilities& client() const noexcept { return client_; }
   [[nodiscard]] const ProtocolCounters& counters() const noexcept { return counters_; }

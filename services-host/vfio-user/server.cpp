@@ -35,6 +35,8 @@ namespace {
 
 /// A QEMU that is started anew may be here before the end of the old one has been noticed.
 constexpr std::chrono::seconds kTakeOverTime{1};
+/// Whoever connects and says nothing must not keep the virtual machine out.
+constexpr std::chrono::seconds kVersionTime{10};
 constexpr std::uint32_t kMaxPortBar = 256;
 constexpr std::uint32_t kMaxMemoryBar = 1U << 30;
 
@@ -253,18 +255,25 @@ void Server::Impl::serve(UniqueFd socket) {
 }
 
 void Server::Impl::exchange_messages(Channel& channel, Channel::Message& message) noexcept {
+  const Interrupts::Clock::time_point version_deadline = Interrupts::Clock::now() + kVersionTime;
   for (;;) {
-    const std::optional<Interrupts::Clock::time_point> deadline = interrupts_.deadline();
+    std::optional<Interrupts::Clock::time_point> deadline = interrupts_.deadline();
+    if (!protocol_->version_known()) deadline = version_deadline;
     switch (channel.receive(message, deadline, interrupts_.intx_unmask_fd())) {
       case Channel::Event::kMessage: {
+        Channel& dma_channel = twin_ ? *twin_ : channel;
+        dma_channel.set_handling(true);
         const Reply reply = protocol_->handle(message.bytes(), message.fds);
+        dma_channel.set_handling(false);
         message.fds.clear();
         channel.set_peer_limit(protocol_->client().max_data_bytes);
         if (!reply.bytes.empty()) channel.send(reply.bytes, {}, reply.fd);
         break;
       }
       case Channel::Event::kTimeout:
-        break;
+        if (protocol_->version_known()) break;
+        spdlog::warn("vfio-user: the client did not give its version in time");
+        return;
       case Channel::Event::kReadable:
         interrupts_.on_intx_unmask_fd(Interrupts::Clock::now());
         break;

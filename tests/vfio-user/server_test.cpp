@@ -590,6 +590,25 @@ BOOST_AUTO_TEST_CASE(silent_client_fails_the_access_and_its_late_answer_is_ignor
   BOOST_TEST((results == std::vector<bool>{false, true}));
 }
 
+BOOST_AUTO_TEST_CASE(silent_client_is_asked_once_in_a_register_access) {
+  Options options = device_options();
+  options.dma_timeout = 20ms;
+  Running running(options);
+  int failures = 0;
+  running.backend.on_write = [&](unsigned, std::uint64_t, std::uint64_t) {
+    std::array<std::byte, 8> bytes{};
+    for (int i = 0; i < 1000; ++i)
+      failures += running.server->guest_memory().read(0, bytes) ? 0 : 1;
+  };
+  Client client(running.path());
+  map_unshared(client, 0x1000);
+  client.send(message(wire::Command::kRegionWrite, write_payload(0, 0, std::uint32_t{1}), 1));
+  BOOST_TEST(client.receive().has_value());
+  BOOST_TEST(client.wait_reply(1).header().error == 0U);
+  BOOST_TEST(failures == 1000);
+  BOOST_TEST(running.server->counters().dma_messages == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(client_that_dies_during_an_access_fails_it) {
   Running running;
   std::promise<bool> result;
