@@ -124,7 +124,7 @@ def add_modules(archive: Archive, release: str, ours: bool) -> None:
             if not built:
                 raise ImageError(f"no module in build/kmod/{release}: run `make kmod`")
             for module in built:
-                shutil.copyfile(module, root / "updates" / module.name)
+                (root / "updates" / module.name).write_bytes(stripped(module))
         depmod = shutil.which("depmod") or "/sbin/depmod"
         subprocess.run([depmod, "-b", work, release], check=True, stderr=subprocess.DEVNULL)
         wanted = set()

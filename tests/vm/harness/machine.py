@@ -3,6 +3,7 @@
 control socket by which a running case asks for things (../guest and ../lib.sh are the client)."""
 
 import asyncio
+import ctypes
 import json
 import os
 import re
@@ -33,6 +34,14 @@ TROUBLE = re.compile(
     r"|list_(?:add|del) corruption|sleeping function called|scheduling while atomic"
     r"|irq \d+: nobody cared|Bad page|usercopy:|Bad rss-counter|init: cannot load")
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|terminate called")
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Between fork and exec: whatever happens to the harness, no QEMU or daemon is left behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class MachineError(Exception):
@@ -104,7 +113,8 @@ class Machine:
         self._note("vmmdevd", command)
         with open(self.daemon_log, "ab") as log:
             self.daemon = await asyncio.create_subprocess_exec(
-                *command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                *command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=die_with_parent)
         self.daemon_was_killed = False
         for _ in range(500):
             if self._device_socket.exists() and self.vmctl_socket.exists():
@@ -137,8 +147,6 @@ class Machine:
                      "rcupdate.rcu_cpu_stall_timeout=120", "panic_print=0x41", "printk.devkmsg=on"]
         if settings.driver:
             arguments.append("vm.driver=vboxguest")
-        if self.interactive:
-            arguments.append("vm.shell")
         device = {"driver": "vfio-user-pci", "id": "vmmdev",
                   "socket": {"type": "unix", "path": str(self._device_socket)}}
         # No KVM, ever: it may exist and still not work. SMEP and SMAP make the guest's kernel trap
@@ -172,7 +180,8 @@ class Machine:
             self.qemu = await asyncio.create_subprocess_exec(
                 *command, stdin=None if self.interactive else subprocess.DEVNULL,
                 stdout=None if self.interactive else log, stderr=log,
-                pass_fds=[s.fileno() for s in theirs], start_new_session=not self.interactive)
+                pass_fds=[s.fileno() for s in theirs], start_new_session=not self.interactive,
+                preexec_fn=die_with_parent)
         for end in theirs:
             end.close()
         await self.channel.attach(ours[0])
