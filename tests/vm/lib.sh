@@ -107,18 +107,23 @@ wait_for() {
 # result PASS|FAIL|SKIP NAME [DETAIL]: a part of the case that counts by itself.
 result() { echo "$*" >> "$VM_DIR/results"; }
 
-# guest_gtest [--user] PROGRAM [ARGUMENTS...]: runs /tests/PROGRAM; each of its tests counts.
+# guest_gtest [--user] [NAME=VALUE...] PROGRAM [ARGUMENTS...]: runs /tests/PROGRAM with these
+# variables in its environment; each of its tests counts by itself.
 guest_gtest() {
-  local run=guest as=root
+  local run=guest as=root environment=()
   if [ "$1" = --user ]; then
     run=guest_user as=user
     shift
   fi
+  while [[ $1 == *=* ]]; do
+    environment+=("$1")
+    shift
+  done
   local program=$1 code=0 report
   shift
   report="/tmp/$program-$as.json"
   guest rm -f "$report"
-  "$run" "/tests/$program" "--gtest_output=json:$report" "$@" || code=$?
+  "$run" env "${environment[@]}" "/tests/$program" "--gtest_output=json:$report" "$@" || code=$?
   guest_pull "$report" "$VM_DIR/$program-$as.json" || fail "$program left no report (exit code $code)"
   python3 "$VM_TOP/tests/vm/harness/gtest_report.py" "$VM_DIR/$program-$as.json" \
     "$program-$as" "$code" >> "$VM_DIR/results"
