@@ -23,7 +23,7 @@ namespace hgcm::test {
 [[nodiscard]] loopback::Machine* loopback_machine();
 
 /// A session with the driver; null, with a failure recorded, if it cannot be opened.
-[[nodiscard]] std::unique_ptr<Device> open_guest_device(DeviceNode node = DeviceNode::kPrivileged);
+[[nodiscard]] std::unique_ptr<Device> open_guest_device(DeviceNode node = DeviceNode::kAny);
 
 /// A fixture with one session.
 class GuestTest : public testing::Test {

@@ -123,8 +123,9 @@ guest_gtest() {
   shift
   report="/tmp/$program-$as.json"
   guest rm -f "$report"
-  "$run" env "${environment[@]}" "/tests/$program" "--gtest_output=json:$report" "$@" || code=$?
+  "$run" env "${environment[@]}" "/tests/$program" "--gtest_output=json:$report" "$@" \
+    > "$VM_DIR/$program-$as.log" 2>&1 || code=$?
   guest_pull "$report" "$VM_DIR/$program-$as.json" || fail "$program left no report (exit code $code)"
   python3 "$VM_TOP/tests/vm/harness/gtest_report.py" "$VM_DIR/$program-$as.json" \
-    "$program-$as" "$code" >> "$VM_DIR/results"
+    "$VM_DIR/$program-$as.log" "$program-$as" "$code" >> "$VM_DIR/results"
 }
