@@ -6,8 +6,10 @@ $(call boost_test,vmmdevd-text,$(addprefix $(VMMDEVD_TESTS)/,options_test.cpp pr
 	socket_test.cpp text_test.cpp),$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
 $(call boost_test,vmmdevd-control,$(addprefix $(VMMDEVD_TESTS)/,server_test.cpp session_test.cpp),\
 	$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
+$(call boost_test,vmmdevd-daemon,$(addprefix $(VMMDEVD_TESTS)/,daemon_test.cpp process.cpp \
+	vmctl_test.cpp),hgcm-status)
 $(call test_service,HgcmStuckSvc,$(VMMDEVD_TESTS)/stuck_service.c)
 
 VMMDEVD_TEST_NEEDS := $(addprefix $(B)/,bin/vmmdevd bin/vmctl services/VBoxGuestPropSvc.so \
 	tests/services/HgcmTestSvc.so tests/services/HgcmStuckSvc.so)
-$(B)/tests/vmmdevd-control: | $(VMMDEVD_TEST_NEEDS)
+$(B)/tests/vmmdevd-control $(B)/tests/vmmdevd-daemon: | $(VMMDEVD_TEST_NEEDS)
