@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# bash completion for vmctl: commands, options, and names that the running daemon knows.
+
+# Names of properties or services, asked from the daemon; nothing when it does not answer.
+_vmctl_names() {
+  local json
+  json=$(vmctl ${_vmctl_control:+--control "$_vmctl_control"} --json "$@" 2>/dev/null) || return
+  sed -nE 's/^ *"name": "([A-Za-z0-9_./-]+)",?$/\1/p' <<<"$json"
+}
+
+_vmctl() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+  local _vmctl_control='' words=() i replies
+  COMPREPLY=()
+
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --control | --socket) _vmctl_control=${COMP_WORDS[++i]-} ;;
+      --flags | --timeout | --timestamp | --event | --count | --patterns) ((i++)) ;;
+      -*) ;;
+      *) words+=("${COMP_WORDS[i]}") ;;
+    esac
+  done
+
+  case $prev in
+    --control | --socket)
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return
+      ;;
+    --event)
+      mapfile -t COMPREPLY < <(compgen -W 'GUEST_CONNECTED GUEST_READY GUEST_DISCONNECTED
+        GUEST_PROPERTY_CHANGED RESET SHUTDOWN EVENTS_LOST' -- "$cur")
+      return
+      ;;
+    --flags)
+      mapfile -t COMPREPLY < <(compgen -W 'TRANSIENT RDONLYGUEST RDONLYHOST READONLY TRANSRESET' \
+        -- "$cur")
+      return
+      ;;
+    --timeout | --timestamp | --count) return ;;
+  esac
+
+  local options='--control --json --help'
+  case "${words[*]}" in
+    '')
+      replies='events execute guest guestproperty info quit service services stats'
+      options+=' --version'
+      ;;
+    guestproperty) replies='get set delete unset enumerate wait' ;;
+    guest) replies='info' ;;
+    service) replies='load unload' ;;
+    'service unload') replies=$(_vmctl_names services) ;;
+    'service load '*)
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return
+      ;;
+    execute) replies=$(_vmctl_names execute query-commands) ;;
+    events) options+=' --event --count' ;;
+    'guestproperty get' | 'guestproperty wait'*)
+      replies=$(_vmctl_names guestproperty enumerate)
+      options+=' --verbose'
+      [[ ${words[1]} == wait ]] && options+=' --timeout --timestamp'
+      ;;
+    'guestproperty set' | 'guestproperty delete' | 'guestproperty unset' | \
+      'guestproperty enumerate'*)
+      replies=$(_vmctl_names guestproperty enumerate)
+      ;;
+    'guestproperty set '*) options+=' --flags' ;;
+  esac
+  [[ $cur == -* ]] && replies=$options
+  mapfile -t COMPREPLY < <(compgen -W "${replies-}" -- "$cur")
+}
+
+complete -F _vmctl vmctl
