@@ -9,6 +9,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <memory>
@@ -85,6 +86,8 @@ bool open(const std::filesystem::path& file, Level level, std::string& detail) {
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());
     }
     auto made = make(std::move(sink), level);
+    // The other parts of the daemon write to spdlog's own default.
+    spdlog::set_default_logger(made);
     const std::lock_guard lock(state().mutex);
     state().logger = std::move(made);
     return true;
