@@ -69,6 +69,17 @@ BOOST_AUTO_TEST_CASE(listing_has_the_form_of_vboxmanage) {
              "Name: /b, value: , timestamp: 0, flags: \n");
 }
 
+BOOST_AUTO_TEST_CASE(empty_listing_says_so) {
+  BOOST_TEST(vmctl::property_list_text({}, vmctl::Json::array()) == "No properties found.\n");
+}
+
+BOOST_AUTO_TEST_CASE(deletion_is_told_from_an_empty_value) {
+  BOOST_TEST(vmctl::change_text({}, {{"name", "/a"}, {"deleted", true}}, false) ==
+             "Name: /a\nDeleted: yes\n");
+  BOOST_TEST(vmctl::change_text({}, {{"name", "/a"}, {"value", ""}, {"deleted", false}}, false) ==
+             "Name: /a\nValue: \n");
+}
+
 BOOST_AUTO_TEST_CASE(verbose_property_has_timestamp_and_flags) {
   const vmctl::Json property = {{"value", "v"}, {"timestamp", 7}, {"flags", "READONLY"}};
   BOOST_TEST(vmctl::property_text({}, property, true) ==

@@ -68,6 +68,9 @@ std::string property_text(const Output& output, const Json& property, bool verbo
 }
 
 std::string property_list_text(const Output& output, const Json& properties) {
+  if (properties.empty()) {
+    return "No properties found.\n";
+  }
   std::string text;
   for (const Json& property : properties) {
     text += fmt::format("Name: {}, value: {}, timestamp: {}, flags: {}\n",
@@ -81,7 +84,7 @@ std::string property_list_text(const Output& output, const Json& properties) {
 std::string change_text(const Output& output, const Json& change, bool verbose) {
   std::string text = fmt::format("Name: {}\n", output.value(text_of(change, "name")));
   if (flag_of(change, "deleted")) {
-    return text + "Property was deleted\n";
+    return text + "Deleted: yes\n";
   }
   return text + property_text(output, change, verbose);
 }
