@@ -75,6 +75,7 @@ UNIT_TESTS :=
 FUZZ_TARGETS :=
 MAN_PAGES :=
 INSTALL_RULES :=
+SERVICES :=
 OBJECTS :=
 
 objects = $(patsubst %,$(B)/obj/%.o,$(1))
@@ -119,7 +120,7 @@ program = $(eval $(call link_rule,$(B)/bin/$(1),$(2),$(3),$(4)))$(eval ALL += $(
 # $(call service,NAME,SOURCES,OUR STATIC LIBRARIES,LINKER ARGUMENTS): build/services/NAME.so, which
 # exports VBoxHGCMSvcLoad and nothing else.
 SERVICE_EXPORTS := services-host/sdk/service.map
-service = $(eval $(call link_rule,$(B)/services/$(1).so,$(2),$(3),-shared -Wl$(comma)-soname$(comma)$(1).so -Wl$(comma)--version-script=$(SERVICE_EXPORTS) $(4)))$(eval $(B)/services/$(1).so: $(SERVICE_EXPORTS))$(eval ALL += $(B)/services/$(1).so)
+service = $(eval $(call link_rule,$(B)/services/$(1).so,$(2),$(3),-shared -Wl$(comma)-soname$(comma)$(1).so -Wl$(comma)--version-script=$(SERVICE_EXPORTS) $(4)))$(eval $(B)/services/$(1).so: $(SERVICE_EXPORTS))$(eval ALL += $(B)/services/$(1).so)$(eval SERVICES += $(B)/services/$(1).so)
 
 # $(call gtest,NAME,SOURCES,OUR STATIC LIBRARIES,LINKER ARGUMENTS): a GoogleTest program
 # $(call boost_test,...): a Boost.Test program, whose sources do not define the module's main.
@@ -177,6 +178,13 @@ help: ## Show this list
 	@echo "Targets (variables: SAN=, COVERAGE=1, CC=, CXX=, DESTDIR=, PREFIX=, V=1):"
 	@sed -nE 's/^([a-z][a-z0-9-]*):[^#]*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | \
 		while IFS='|' read -r target text; do printf '  %-18s %s\n' "$$target" "$$text"; done
+
+# Where vmmdevd looks for them: beside its own bin/.
+.PHONY: install-services
+install-services: $(SERVICES)
+	install -d $(DESTDIR)$(PREFIX)/lib/openhgcm/services
+	install -m 755 $(SERVICES) $(DESTDIR)$(PREFIX)/lib/openhgcm/services
+INSTALL_RULES += install-services
 
 install: all $(INSTALL_RULES) ## Install under $(DESTDIR)$(PREFIX)
 
