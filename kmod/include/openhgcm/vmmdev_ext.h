@@ -12,8 +12,9 @@
  *    driver_features and events.
  *  - The driver turns MSI on, then stores the features it uses in driver_features.
  *  - With EVENT_WORD in use and MSI enabled the device delivers the events (pending & filter) by an
- *    atomic OR into `events`, and sends a message when the word was 0 before. They leave the
- *    device's own pending set by that; have_events and the level stay as they are.
+ *    atomic OR into `events`, and sends a message when the word was 0 before, or when it did not
+ *    use the word for the delivery before this one. They leave the device's own pending set by
+ *    that. If the level was up for events of before, it goes down and have_events becomes 0.
  *  - The driver takes all events with one atomic exchange with 0. There is no acknowledge request.
  *  - Enabling or disabling takes effect at the next time the device delivers events. A driver that
  *    stops using the word (driver_features = 0) takes what is in it once more afterwards.
