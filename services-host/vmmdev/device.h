@@ -63,8 +63,8 @@ struct DeviceCounters {
   std::uint64_t interrupts_level = 0;    ///< low-to-high changes of the level
   std::uint64_t interrupts_message = 0;  ///< messages sent for the event word
   std::uint64_t requests = 0;
-  std::uint64_t requests_refused = 0;
-  std::uint64_t hgcm_calls = 0;
+  std::uint64_t requests_refused = 0;   ///< ignored, or answered with a failure status
+  std::uint64_t hgcm_calls = 0;         ///< accepted by a service's queue
   std::uint64_t hgcm_calls_inline = 0;  ///< done before the submitting access returned
   std::uint64_t hgcm_calls_cancelled = 0;
   std::uint64_t hgcm_bytes_in = 0;  ///< guest to host, buffers only

@@ -33,9 +33,6 @@ class HeapBudget {
   void give_back(hgcm_svc_category category, std::size_t bytes) noexcept {
     used_[category].fetch_sub(bytes, std::memory_order_relaxed);
   }
-  [[nodiscard]] std::size_t used(hgcm_svc_category category) const noexcept {
-    return used_[category].load(std::memory_order_relaxed);
-  }
 
   /// The category for the budget, from the requestor word as the guest sent it. Unlike the
   /// category for client limits, "not given" counts as kernel.

@@ -153,7 +153,7 @@ Outcome HgcmTransport::connect(const Request& request, std::uint32_t requestor) 
   return Outcome(HGCM_INF_HGCM_ASYNC_EXECUTE, WriteBack::nothing);
 }
 
-Outcome HgcmTransport::disconnect(const Request& request, std::uint32_t /*requestor*/) {
+Outcome HgcmTransport::disconnect(const Request& request) {
   const auto client = request.get<std::uint32_t>(wire::hgcm::kDisconnectClient);
   if (client == 0) return HGCM_ERR_INVALID_PARAMETER;
 
@@ -178,7 +178,6 @@ Outcome HgcmTransport::disconnect(const Request& request, std::uint32_t /*reques
 
 Outcome HgcmTransport::call(const Request& request, std::uint32_t requestor,
                             std::size_t parameter_bytes) {
-  counters_.hgcm_calls.add();
   const auto client = request.get<std::uint32_t>(wire::hgcm::kCallClient);
   if (client == 0) return HGCM_ERR_INVALID_PARAMETER;
   auto values = HgcmParameters::parse(request.block(), parameter_bytes);
@@ -208,6 +207,7 @@ Outcome HgcmTransport::call(const Request& request, std::uint32_t requestor,
   if (const Status accepted = services_.call(client, command); accepted.failed()) {
     return refuse(*command, accepted);
   }
+  counters_.hgcm_calls.add();
   bool cancelled = false;
   {
     const std::lock_guard lock(mutex_);
@@ -348,11 +348,6 @@ void HgcmTransport::drop_all() noexcept {
     quiet_.wait(lock, [this] { return finishing_ == 0; });
   }
   // Commands may end here, outside the lock.
-}
-
-std::size_t HgcmTransport::pending() const {
-  const std::lock_guard lock(mutex_);
-  return pending_.size();
 }
 
 void HgcmTransport::connected(const std::string& service, host::ClientId client) {

@@ -40,7 +40,7 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   /// Requests 60..63. The size of the request has been checked; `requestor` is the word for
   /// services. Returns when the command was refused, has completed, or will complete later.
   Outcome connect(const Request& request, std::uint32_t requestor);
-  Outcome disconnect(const Request& request, std::uint32_t requestor);
+  Outcome disconnect(const Request& request);
   Outcome call(const Request& request, std::uint32_t requestor, std::size_t parameter_bytes);
 
   /// Requests 64 and 65: HGCM_INF_SUCCESS, and nothing will ever be written for the command at
@@ -50,9 +50,6 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   /// Forgets all commands and clients. No command is submitted meanwhile; waits for completions
   /// that are writing to the guest. Later ones get HGCM_ERR_ALREADY_RESET.
   void drop_all() noexcept;
-
-  [[nodiscard]] std::size_t pending() const;
-  [[nodiscard]] const HeapBudget& budget() const noexcept { return *budget_; }
 
  private:
   friend struct HgcmCommand;

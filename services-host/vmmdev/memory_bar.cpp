@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
 
 namespace hgcm::vmmdev {
 namespace {
@@ -25,14 +26,12 @@ std::uint32_t& MemoryBar::word(std::size_t offset) const noexcept {
 
 void MemoryBar::initialise(bool offer_event_word) noexcept {
   // Only pages that are not zero are written: most of the 4 MiB is never touched by anyone, and
-  // need not be allocated.
+  // need not be allocated. (What a guest writes while its machine is reset may stay or not.)
   static constexpr std::array<std::byte, 4096> kZeroes{};
   for (std::size_t at = 0; at + kZeroes.size() <= bytes_.size(); at += kZeroes.size()) {
-    std::uint32_t any = 0;
-    for (std::size_t i = 0; i < kZeroes.size(); i += sizeof any) {
-      any |= shared(word(at + i)).load(std::memory_order_relaxed);
+    if (std::memcmp(bytes_.data() + at, kZeroes.data(), kZeroes.size()) != 0) {
+      copy_to_guest(bytes_.data() + at, kZeroes);
     }
-    if (any != 0) copy_to_guest(bytes_.data() + at, kZeroes);
   }
   shared(word(wire::memory::kSize)).store(wire::memory::kSizeValue);
   shared(word(wire::memory::kVersion)).store(wire::memory::kVersionValue);

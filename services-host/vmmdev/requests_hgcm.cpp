@@ -23,7 +23,7 @@ Outcome connect(DeviceCore& device, Request& request) {
 
 Outcome disconnect(DeviceCore& device, Request& request) {
   enable_hgcm_event(device);
-  return device.hgcm->disconnect(request, device.requestor(request));
+  return device.hgcm->disconnect(request);
 }
 
 template <std::size_t kParameterBytes>
