@@ -133,9 +133,10 @@ Result<std::size_t> count_fields(std::size_t size, std::uint32_t flags, const Fi
 }
 
 int put_struct(hgcm_svc_ssm* handle, const void* data, std::size_t size, std::uint32_t flags,
-               const Field* fields, void*) {
+               const void* field_table, void*) {
   return with_stream(handle, true, [&](SavedStream& stream) -> Status {
     if (data == nullptr) return stream.fail(HGCM_ERR_INVALID_POINTER);
+    const auto* const fields = static_cast<const Field*>(field_table);
     const auto count = count_fields(size, flags, fields);
     if (!count) return stream.fail(count.error());
     stream.write(&kStructBegin, sizeof(kStructBegin));
@@ -152,9 +153,10 @@ Status read_marker(SavedStream& stream, std::uint32_t expected) {
 }
 
 int get_struct(hgcm_svc_ssm* handle, void* data, std::size_t size, std::uint32_t flags,
-               const Field* fields, void*) {
+               const void* field_table, void*) {
   return with_stream(handle, false, [&](SavedStream& stream) -> Status {
     if (data == nullptr) return stream.fail(HGCM_ERR_INVALID_POINTER);
+    const auto* const fields = static_cast<const Field*>(field_table);
     const auto count = count_fields(size, flags, fields);
     if (!count) return stream.fail(count.error());
     if (const Status status = read_marker(stream, kStructBegin); status.failed()) return status;

@@ -238,9 +238,8 @@ struct ImpatientFixture : HostFixture {
 BOOST_FIXTURE_TEST_SUITE(hanging, ImpatientFixture)
 
 BOOST_AUTO_TEST_CASE(hanging_load_is_abandoned) {
-  // What a hung thread may still touch must outlive this test: it is never deleted.
-  auto& script = *new Script;
-  auto& release = *new Gate;
+  auto& script = keep_forever<Script>();
+  auto& release = keep_forever<Gate>();
   script.load = [&](hgcm_svc_table&) -> std::int32_t {
     release.pass();
     return 0;
@@ -253,10 +252,10 @@ BOOST_AUTO_TEST_CASE(hanging_load_is_abandoned) {
 }
 
 BOOST_AUTO_TEST_CASE(hanging_call_is_abandoned_and_everything_ends) {
-  auto& script = *new Script;
-  auto& inside = *new Gate;
-  auto& release = *new Gate;
-  auto& late = *new std::promise<std::int32_t>;
+  auto& script = keep_forever<Script>();
+  auto& inside = keep_forever<Gate>();
+  auto& release = keep_forever<Gate>();
+  auto& late = keep_forever<std::promise<std::int32_t>>();
   script.call = [&](const Arrived& call) {
     if (call.function != 1) return;
     inside.open();
@@ -291,8 +290,8 @@ BOOST_AUTO_TEST_CASE(hanging_call_is_abandoned_and_everything_ends) {
 }
 
 BOOST_AUTO_TEST_CASE(hanging_unload_is_abandoned_by_the_destructor) {
-  auto& script = *new Script;
-  auto& release = *new Gate;
+  auto& script = keep_forever<Script>();
+  auto& release = keep_forever<Gate>();
   script.unload = [&]() -> std::int32_t {
     release.pass();
     return 0;
@@ -310,9 +309,9 @@ BOOST_AUTO_TEST_CASE(hanging_unload_is_abandoned_by_the_destructor) {
 }
 
 BOOST_AUTO_TEST_CASE(host_call_into_a_hanging_service_ends_with_its_abandonment) {
-  auto& script = *new Script;
-  auto& inside = *new Gate;
-  auto& release = *new Gate;
+  auto& script = keep_forever<Script>();
+  auto& inside = keep_forever<Gate>();
+  auto& release = keep_forever<Gate>();
   script.host_call = [&](std::uint32_t, std::uint32_t, hgcm_svc_parm* parms) -> std::int32_t {
     inside.open();
     release.pass();
@@ -331,9 +330,9 @@ BOOST_AUTO_TEST_CASE(host_call_into_a_hanging_service_ends_with_its_abandonment)
 }
 
 BOOST_AUTO_TEST_CASE(reset_does_not_wait_forever) {
-  auto& script = *new Script;
-  auto& inside = *new Gate;
-  auto& release = *new Gate;
+  auto& script = keep_forever<Script>();
+  auto& inside = keep_forever<Gate>();
+  auto& release = keep_forever<Gate>();
   script.call = [&](const Arrived& call) {
     inside.open();
     release.pass();
@@ -350,9 +349,9 @@ BOOST_AUTO_TEST_CASE(reset_does_not_wait_forever) {
 }
 
 BOOST_AUTO_TEST_CASE(save_does_not_wait_forever) {
-  auto& script = *new Script;
-  auto& release = *new Gate;
-  auto& saved = *new Gate;
+  auto& script = keep_forever<Script>();
+  auto& release = keep_forever<Gate>();
+  auto& saved = keep_forever<Gate>();
   script.save = [&](std::uint32_t, hgcm_svc_ssm*, const hgcm_svc_vmm*) -> std::int32_t {
     release.pass();
     saved.open();

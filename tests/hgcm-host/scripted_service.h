@@ -138,6 +138,15 @@ Status load_script(ServiceHost& host, Script& script, std::string_view name = "S
   return status;
 }
 
+/// A new object that is never deleted: what a service thread that hangs may still touch has to
+/// outlive the test.
+template <typename Object>
+Object& keep_forever() {
+  static auto& kept = *new std::vector<std::unique_ptr<Object>>;
+  kept.push_back(std::make_unique<Object>());
+  return *kept.back();
+}
+
 /// Something one thread waits for and another lets happen.
 class Gate {
  public:

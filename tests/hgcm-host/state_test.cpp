@@ -139,8 +139,8 @@ BOOST_AUTO_TEST_CASE(everything_written_is_read_back) {
         vmm(kPutU64, U64{1} << 40);
         vmm(kPutMem, static_cast<const void*>("memory"), Size{6});
         vmm(kPutStr, "text");
-        vmm(kPutStruct, static_cast<const void*>(&record), sizeof(record), U32{0}, fields.data(),
-            static_cast<void*>(nullptr));
+        vmm(kPutStruct, static_cast<const void*>(&record), sizeof(record), U32{0},
+            static_cast<const void*>(fields.data()), static_cast<void*>(nullptr));
         vmm(kPutMem, static_cast<const void*>("skipped"), Size{7});
         vmm(kPutU64, U64{99});
         after_save = vmm(kAfter);
@@ -160,8 +160,8 @@ BOOST_AUTO_TEST_CASE(everything_written_is_read_back) {
         vmm(kGetU64, &u64_value);
         vmm(kGetMem, static_cast<void*>(memory), sizeof(memory));
         vmm(kGetStr, static_cast<char*>(text), sizeof(text));
-        vmm(kGetStruct, static_cast<void*>(&record), sizeof(record), U32{0}, fields.data(),
-            static_cast<void*>(nullptr));
+        vmm(kGetStruct, static_cast<void*>(&record), sizeof(record), U32{0},
+            static_cast<const void*>(fields.data()), static_cast<void*>(nullptr));
         vmm(kSkip, Size{7});
         vmm(kSkipAll);
         after_load = vmm(kAfter);
@@ -275,7 +275,8 @@ BOOST_AUTO_TEST_CASE(null_pointers_and_bad_structures_are_refused) {
   const U64 data = 0;
   const auto* const memory = static_cast<const void*>(&data);
   const auto put_struct = [&](const Vmm& vmm, const Field* fields, U32 flags) {
-    return vmm(kPutStruct, memory, Size{8}, flags, fields, static_cast<void*>(nullptr));
+    return vmm(kPutStruct, memory, Size{8}, flags, static_cast<const void*>(fields),
+               static_cast<void*>(nullptr));
   };
   BOOST_TEST(save_fails([](const Vmm& vmm) {
                return vmm(kPutMem, static_cast<const void*>(nullptr), Size{1});
