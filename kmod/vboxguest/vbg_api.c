@@ -117,7 +117,7 @@ EXPORT_SYMBOL(vbg_hgcm_connect);
  * @vbox_status: Status of the host; valid after a return of 0.
  *
  * Context: Process context. Waits some seconds at most, killable.
- * Return: 0, -ENOMEM, -EINTR (killed), -ETIMEDOUT, -EIO (host is silent) or -ENODEV.
+ * Return: 0, -ENOMEM, -EINTR (killed), -ETIMEDOUT or -EIO (host is silent).
  */
 int vbg_hgcm_disconnect(struct vbg_dev *gdev, u32 requestor, u32 client_id, int *vbox_status)
 {

@@ -170,7 +170,7 @@ int vbg_client_connect(struct vbg_dev *gdev, u32 requestor,
  *
  * Context: Process context, sleeps.
  * Return: 0 with @status, or -EINTR (killed), -ETIMEDOUT, -EIO (host is
- * silent), -ENODEV.
+ * silent).
  */
 int vbg_client_disconnect(struct vbg_client *client, u32 requestor, int *status)
 {
@@ -182,7 +182,7 @@ int vbg_client_disconnect(struct vbg_client *client, u32 requestor, int *status)
 		return -EIO;
 	}
 	if (rc == 0) {
-		ret = vbg_op_wait(&client->op, VBG_WAIT_KILL, VBG_DISCONNECT_MS);
+		ret = vbg_op_wait(&client->op, VBG_WAIT_CLOSE, VBG_DISCONNECT_MS);
 		if (ret && vbg_op_detach(&client->op))
 			return ret;
 		rc = READ_ONCE(client->op.hdr->result);

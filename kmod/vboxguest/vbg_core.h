@@ -276,6 +276,7 @@ int vbg_filter_sync(struct vbg_dev *gdev, u32 wanted);
 enum vbg_wait {
 	VBG_WAIT_SIGNAL,	/* any signal ends the wait */
 	VBG_WAIT_KILL,		/* only a fatal one does */
+	VBG_WAIT_CLOSE,		/* the same, and removal of the device does not */
 };
 
 /* How an operation came to its end. */

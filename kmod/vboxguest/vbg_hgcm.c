@@ -148,9 +148,10 @@ int vbg_op_submit(struct vbg_op *op)
 }
 
 /* Has the wait of @op ended, one way or the other? */
-static bool vbg_op_wait_over(struct vbg_op *op)
+static bool vbg_op_wait_over(struct vbg_op *op, enum vbg_wait how)
 {
-	return READ_ONCE(op->completed) || READ_ONCE(op->gdev->hgcm.dying);
+	return READ_ONCE(op->completed) ||
+	       (how != VBG_WAIT_CLOSE && READ_ONCE(op->gdev->hgcm.dying));
 }
 
 static unsigned long vbg_timeout(u32 timeout_ms)
@@ -162,7 +163,7 @@ static unsigned long vbg_timeout(u32 timeout_ms)
 /**
  * vbg_op_wait() - Wait for an accepted request.
  * @op:		Operation.
- * @how:	Which signals end the wait.
+ * @how:	What ends the wait. VBG_WAIT_CLOSE is for waits with a limit.
  * @timeout_ms:	Milliseconds, or VBG_WAIT_FOREVER.
  *
  * Context: Process context, sleeps.
@@ -188,9 +189,9 @@ int vbg_op_wait(struct vbg_op *op, enum vbg_wait how, u32 timeout_ms)
 	spin_unlock_irq(&hgcm->lock);
 
 	if (how == VBG_WAIT_SIGNAL)
-		left = wait_event_freezable_timeout(op->wait, vbg_op_wait_over(op), timeout);
+		left = wait_event_freezable_timeout(op->wait, vbg_op_wait_over(op, how), timeout);
 	else
-		left = wait_event_killable_timeout(op->wait, vbg_op_wait_over(op), timeout);
+		left = wait_event_killable_timeout(op->wait, vbg_op_wait_over(op, how), timeout);
 
 	/*
 	 * Also when the wait was satisfied: whoever completed the operation did

@@ -139,6 +139,9 @@ static int vbg_request_perform(struct vbg_session *session, struct vbg_req_hdr *
 		return vbg_request_filter(session, (struct vbg_req_mask *)req);
 	case VMMDEVREQ_REPORT_GUEST_CAPABILITIES:
 		return vbg_request_caps(session, (struct vbg_req_word *)req);
+	case VMMDEVREQ_IDLE:
+		/* Would halt the processor and leave the status alone; the scheduler does that. */
+		return VINF_SUCCESS;
 	}
 
 	req->reserved1 = 0;

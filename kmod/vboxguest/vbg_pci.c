@@ -198,14 +198,9 @@ unbind:
 	return ret;
 }
 
-static void vbg_pci_remove(struct pci_dev *pdev)
+/* Nobody uses the device after this, the host least of all. */
+static void vbg_pci_down(struct vbg_dev *gdev)
 {
-	struct vbg_dev *gdev = pci_get_drvdata(pdev);
-
-	/* After a shutdown there is nothing left to do. */
-	if (!gdev)
-		return;
-	pci_set_drvdata(pdev, NULL);
 	vbg_api_unpublish(gdev);
 	vbg_debugfs_remove(gdev);
 	vbg_chardev_unregister(gdev);
@@ -213,11 +208,24 @@ static void vbg_pci_remove(struct pci_dev *pdev)
 	vbg_log_detach(gdev);
 	vbg_dev_stop(gdev);
 	vbg_release_irq(gdev);
+}
+
+static void vbg_pci_remove(struct pci_dev *pdev)
+{
+	struct vbg_dev *gdev = pci_get_drvdata(pdev);
+
+	vbg_pci_down(gdev);
 	vbg_unmap(gdev);
 	vbg_dev_destroy(gdev);
 	pci_release_selected_regions(pdev, VBG_BARS);
 	pci_disable_device(pdev);
 	clear_bit(0, &vbg_bound);
+}
+
+/* The host must not write to memory of the next kernel. */
+static void vbg_pci_shutdown(struct pci_dev *pdev)
+{
+	vbg_pci_down(pci_get_drvdata(pdev));
 }
 
 static int vbg_pci_suspend(struct device *dev)
@@ -244,8 +252,7 @@ static struct pci_driver vbg_pci_driver = {
 	.id_table = vbg_pci_ids,
 	.probe = vbg_pci_probe,
 	.remove = vbg_pci_remove,
-	/* The host must not write to memory of the next kernel. */
-	.shutdown = vbg_pci_remove,
+	.shutdown = vbg_pci_shutdown,
 	.dev_groups = vbg_groups,
 	.driver.pm = pm_sleep_ptr(&vbg_pm_ops),
 };

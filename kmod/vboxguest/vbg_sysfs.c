@@ -12,14 +12,14 @@ static ssize_t host_version_show(struct device *dev, struct device_attribute *at
 {
 	struct vbg_dev *gdev = dev_get_drvdata(dev);
 
-	return gdev ? sysfs_emit(buf, "%s\n", gdev->host_version) : -ENODEV;
+	return sysfs_emit(buf, "%s\n", gdev->host_version);
 }
 
 static ssize_t host_features_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct vbg_dev *gdev = dev_get_drvdata(dev);
 
-	return gdev ? sysfs_emit(buf, "0x%x\n", gdev->host_features) : -ENODEV;
+	return sysfs_emit(buf, "0x%x\n", gdev->host_features);
 }
 
 static ssize_t features_in_use_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -31,8 +31,6 @@ static ssize_t features_in_use_show(struct device *dev, struct device_attribute 
 	};
 	struct vbg_dev *gdev = dev_get_drvdata(dev);
 
-	if (!gdev)
-		return -ENODEV;
 	return sysfs_emit(buf, "%s %s page-list%s%s%s\n", gdev->irq_shared ? "intx" : "msi",
 			  acknowledge[gdev->irq_mode],
 			  gdev->host_features & VBG_HVF_EMBEDDED ? " embedded" : "",

@@ -143,6 +143,15 @@ TEST(Request, filter_set_by_a_program_is_its_own) {
   EXPECT_EQ(Call(client, kDelay).u32(20).status(session), 0);
 }
 
+TEST(Request, idle_is_answered) {
+  const Session session;
+  Request request(VMMDEVREQ_IDLE, 0);
+  ASSERT_EQ(request.run(session), 0);
+  // The next request finds a host that answers.
+  Request version(VMMDEVREQ_GET_HOST_VERSION, 16);
+  EXPECT_EQ(version.run(session), 0);
+}
+
 TEST(Request, body_has_nothing_of_others) {
   const Session session;
   // What the host does not write comes back as it was sent.
