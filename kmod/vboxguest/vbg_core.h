@@ -166,11 +166,26 @@ struct vbg_events_state {
  * @sessions:	Open files.
  * @hgcm:	Calls in flight.
  * @events:	Events for user programs.
+ * @heartbeat_work: Sends the heartbeat; runs only while the host wants one.
+ * @heartbeat_req: For @heartbeat_work.
+ * @heartbeat_jiffies: Interval, 0 when there is no heartbeat.
+ * @balloon_lock: Protects the other members of the balloon. Sleeping.
+ * @balloon_work: Brings the balloon to the size the host wants.
+ * @balloon_info: Preallocated request for the wanted size.
+ * @balloon_change: Preallocated request for one chunk.
+ * @balloon:	Chunks the host has.
+ * @balloon_chunks: Number of chunks in @balloon.
+ * @input:	Absolute pointer; NULL unless registered. Under @mouse_lock.
+ * @mouse_work:	Fetches and reports the position.
+ * @mouse_lock:	Protects @mouse_req and @input. Sleeping.
+ * @mouse_req:	Preallocated request for the mouse.
+ * @misc_guest:	/dev/vboxguest.
+ * @misc_user:	/dev/vboxuser.
+ * @debugfs:	Directory of the counters.
  * @counters:	Per CPU statistics.
  */
 struct vbg_dev {
 	struct kref ref;
-	struct rcu_head rcu;
 	struct percpu_ref active;
 	struct completion idle;
 
@@ -200,23 +215,20 @@ struct vbg_dev {
 	struct vbg_hgcm_state hgcm;
 	struct vbg_events_state events;
 
-	/* Heartbeat: vbg_heartbeat.c. */
 	struct delayed_work heartbeat_work;
 	struct vbg_req_hdr *heartbeat_req;
 	unsigned long heartbeat_jiffies;
 
-	/* Balloon: vbg_balloon.c; @balloon_lock protects these. */
-	struct mutex balloon_lock;	/* these */
+	struct mutex balloon_lock;	/* the balloon */
 	struct work_struct balloon_work;
 	struct vbg_req_balloon_info *balloon_info;
 	struct vbg_req_balloon_change *balloon_change;
 	struct list_head balloon;
 	u32 balloon_chunks;
 
-	/* Mouse: vbg_mouse.c. */
 	struct input_dev *input;
 	struct work_struct mouse_work;
-	struct mutex mouse_lock;	/* protects @mouse_req */
+	struct mutex mouse_lock;		/* @mouse_req, @input */
 	struct vbg_req_mouse *mouse_req;
 
 	struct miscdevice misc_guest;
