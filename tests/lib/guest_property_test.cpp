@@ -185,6 +185,24 @@ TEST_F(Properties, wait_ends_on_stop) {
             Status(HGCM_ERR_CANCELLED));
 }
 
+TEST_F(Properties, completion_after_a_cancelled_wait_does_not_touch_its_buffers) {
+  constexpr std::uint32_t kGetNotification = 6;
+  std::vector<std::byte> buffer(100'000, std::byte{0x33});
+  std::uint64_t timestamp = 0;
+  std::uint32_t size = 77;
+  EXPECT_EQ(client
+                ->call({.timeout = 20ms}, kGetNotification, in(name("a")), in_out(timestamp),
+                       out(buffer), out(size))
+                .error(),
+            Status(HGCM_ERR_TIMEOUT));
+  std::ranges::fill(buffer, std::byte{0x5a});
+  // The service would have answered the wait with this, and has done so when the next call returns.
+  ASSERT_TRUE(properties->set(name("a"), "late"));
+  ASSERT_TRUE(properties->get(name("a")));
+  EXPECT_TRUE(std::ranges::all_of(buffer, [](std::byte b) { return b == std::byte{0x5a}; }));
+  EXPECT_EQ(size, 77U);
+}
+
 TEST_F(Properties, waits_through_one_connection_run_beside_other_calls) {
   Dispatcher dispatcher(2);
   const std::uint64_t start = now();

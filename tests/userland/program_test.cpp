@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <string>
 
 namespace {
@@ -20,10 +22,20 @@ struct Outcome {
   std::string output;  // both streams
 };
 
-/// The program, or an empty path where only the test was copied to (a guest).
+/// The program of this build, or, where only the test was copied to (a guest), the one in the PATH.
+/// Empty: neither.
 fs::path program(const char* name) {
-  const fs::path path = fs::read_symlink("/proc/self/exe").parent_path() / "../bin" / name;
-  return fs::exists(path) ? path : fs::path();
+  const fs::path built = fs::read_symlink("/proc/self/exe").parent_path() / "../bin" / name;
+  if (fs::exists(built)) {
+    return built;
+  }
+  std::istringstream directories(std::getenv("PATH"));  // NOLINT(concurrency-mt-unsafe)
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    if (fs::exists(fs::path(directory) / name)) {
+      return fs::path(directory) / name;
+    }
+  }
+  return {};
 }
 
 Outcome run(const fs::path& path, const std::string& arguments) {
@@ -46,7 +58,7 @@ class Program : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (program(GetParam()).empty()) {
-      GTEST_SKIP() << "the programs are not beside this test";
+      GTEST_SKIP() << "the program is neither beside this test nor in the PATH";
     }
   }
 };
