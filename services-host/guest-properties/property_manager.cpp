@@ -245,7 +245,8 @@ Result<Change> PropertyManager::Impl::wait(std::string_view patterns, std::uint6
     while (!found && next < recent_number_ + recent_.size()) {
       const Change& change = recent_[next - recent_number_];
       ++next;
-      if (matches_any(patterns, change.property.name)) {
+      // A caller may know a timestamp before its notification has come here.
+      if (change.property.timestamp > since && matches_any(patterns, change.property.name)) {
         found = change;
         found->missed = missed;
       }

@@ -84,7 +84,8 @@ class PropertyManager {
   /// Sorted by name. HGCM_ERR_TOO_MUCH_DATA (patterns longer than 1023 bytes).
   Result<std::vector<Property>> enumerate(std::string_view patterns = {});
 
-  /// The next change of a matching property. `since` 0: the first one after this call. Otherwise
+  /// The next change of a matching property. `since` 0: the first one that the manager hears of
+  /// from now on; notifications are asynchronous, so it may have been made a moment ago. Otherwise
   /// the first one after that timestamp, which may be one of the latest 256 changes that the
   /// manager remembers; `missed` tells when older ones that may have matched are gone. Without a
   /// `timeout` waits for good. HGCM_ERR_TIMEOUT, _CANCELLED (stop requested), _INVALID_STATE (not

@@ -240,6 +240,7 @@ BOOST_AUTO_TEST_CASE(failing_write_is_reported_and_made_up_for) {
   std::filesystem::remove(file);
   BOOST_CHECK(manager.flush().ok());
   BOOST_CHECK_EQUAL(stored("/a"), "x");
+  manager.detach();
 }
 
 BOOST_AUTO_TEST_CASE(restored_state_reaches_the_file) {

@@ -124,8 +124,9 @@ BOOST_AUTO_TEST_CASE(listener_may_use_the_manager) {
   });
   ready.set_value();
   manager.set("/ask", "42");
-  const auto changes = recorder.wait_for(1);
+  recorder.wait_for(1);
   BOOST_CHECK_EQUAL(manager.get("/answer")->value, "42");
+  manager.detach();  // the recorder goes before the manager
 }
 
 BOOST_AUTO_TEST_CASE(removed_listener_is_not_running) {
@@ -163,6 +164,7 @@ BOOST_AUTO_TEST_CASE(slow_listener_loses_the_oldest_and_is_told) {
   BOOST_REQUIRE_EQUAL(manager.wait("/a", last - 1, 10s)->property.timestamp, last);
   release.set_value();
   const auto changes = recorder.wait_for(4097);
+  manager.detach();
   BOOST_CHECK(!changes[0].missed);
   BOOST_CHECK(changes[1].missed);
   BOOST_CHECK(!changes[2].missed);
@@ -195,6 +197,18 @@ BOOST_AUTO_TEST_CASE(wait_since_a_timestamp_returns_what_came_after) {
   BOOST_REQUIRE(change.has_value());
   BOOST_CHECK_EQUAL(change->property.value, "3");
   BOOST_CHECK(manager.wait("/a", change->property.timestamp, 0ms).error() == HGCM_ERR_TIMEOUT);
+}
+
+BOOST_AUTO_TEST_CASE(wait_since_a_timestamp_never_returns_what_came_before) {
+  // Its notification may still be on the way when the timestamp is known already.
+  for (int i = 0; i < 200; ++i) {
+    manager.set("/a", std::to_string(i));
+    const std::uint64_t now = manager.get("/a")->timestamp;
+    BOOST_REQUIRE(manager.wait("/a", now, 0ms).error() == HGCM_ERR_TIMEOUT);
+  }
+  const std::uint64_t known = manager.get("/a")->timestamp;
+  manager.set("/a", "last");
+  BOOST_CHECK_EQUAL(manager.wait("/a", known, 10s)->property.value, "last");
 }
 
 BOOST_AUTO_TEST_CASE(wait_since_before_attach_says_that_changes_are_gone) {
@@ -319,6 +333,7 @@ BOOST_AUTO_TEST_CASE(everything_at_once_from_many_threads) {
   threads.clear();
   BOOST_CHECK_EQUAL(failures, 0);
   recorder.wait_for(3 * 2 * kRounds);
+  manager.detach();
 }
 
 BOOST_AUTO_TEST_CASE(destruction_in_the_middle_of_changes) {
