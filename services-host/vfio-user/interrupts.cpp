@@ -49,6 +49,7 @@ bool Interrupts::intx_ready() const noexcept {
 }
 
 void Interrupts::signal_intx() noexcept {
+  accessed_.store(false, std::memory_order_relaxed);
   write_eventfd(intx_trigger_);
   masked_ = true;
   unseen_ = false;
@@ -129,7 +130,7 @@ void Interrupts::unmask_locked(Clock::time_point now) noexcept {
   ++counters_.intx_unmasked;
   masked_ = false;
   if (!level_ || !intx_ready()) return;
-  if (unseen_) {
+  if (unseen_ || !accessed_.load(std::memory_order_relaxed)) {
     signal_intx();
   } else if (!deadline_) {
     deadline_ = now + delay_;

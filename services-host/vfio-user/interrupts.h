@@ -11,13 +11,17 @@
 //  - a rise while unmasked signals at once;
 //  - a rise while masked is remembered, and the unmasking signals it at once: the guest has
 //    acknowledged since, so it cannot know;
-//  - when the level is merely still high at the unmasking, it is looked at again after a while, and
-//    signalled if it has stayed high (which also covers a signal that the client swallowed because
-//    it unmasked just then). That time doubles with each repetition up to 64 times, and starts
-//    anew when the level has fallen.
+//  - an unmasking when no BAR access has begun since the signal belongs to an older access: the
+//    client took the signal back before the guest could act on it (it does that when the device
+//    raises the level during an access). It is signalled again at once;
+//  - otherwise the level is merely still high: the handler is at work. It is looked at again after
+//  a
+//    while, and signalled if it has stayed high. That time doubles with each repetition up to 64
+//    times, and starts anew when the level has fallen.
 #ifndef HGCM_VFIO_USER_INTERRUPTS_H
 #define HGCM_VFIO_USER_INTERRUPTS_H
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
@@ -47,6 +51,9 @@ class Interrupts final : public vmmdev::InterruptLine {
   void set_intx_trigger(UniqueFd fd) noexcept;
   void set_intx_unmask(UniqueFd fd) noexcept;
   void set_msi_trigger(UniqueFd fd) noexcept;
+
+  /// The guest's access to a BAR begins.
+  void on_bar_access() noexcept { accessed_.store(true, std::memory_order_relaxed); }
 
   void mask_intx() noexcept;
   void unmask_intx(Clock::time_point now) noexcept;
@@ -91,6 +98,7 @@ class Interrupts final : public vmmdev::InterruptLine {
   void unmask_locked(Clock::time_point now) noexcept;
 
   const std::chrono::nanoseconds first_delay_;
+  std::atomic<bool> accessed_{false};  // a BAR access has begun since INTx was last signalled
 
   mutable std::mutex mutex_;  // protects all below
   UniqueFd intx_trigger_;

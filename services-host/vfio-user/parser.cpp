@@ -4,6 +4,7 @@
 #include "vfio-user/parser.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <limits>

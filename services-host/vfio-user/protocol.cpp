@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -264,6 +265,7 @@ int Protocol::run(RegionReadCommand& command) {
     config_.read(access.offset, out, interrupts_.intx_asserted());
   } else {
     counters_.bar_reads.fetch_add(1, std::memory_order_relaxed);
+    interrupts_.on_bar_access();
     backend_.bar_read(access.region - VFIO_PCI_BAR0_REGION_INDEX, access.offset, out);
   }
   return 0;
@@ -277,6 +279,7 @@ void Protocol::write_region(std::uint32_t region, std::uint64_t offset,
     interrupts_.set_controls(config_.intx_disabled(), config_.msi_enabled());
   } else {
     counters_.bar_writes.fetch_add(1, std::memory_order_relaxed);
+    interrupts_.on_bar_access();
     backend_.bar_write(region - VFIO_PCI_BAR0_REGION_INDEX, offset, data);
   }
 }
