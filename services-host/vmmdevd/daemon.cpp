@@ -21,12 +21,12 @@
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -95,6 +95,12 @@ class Daemon {
   void begin_shutdown(std::string_view reason);
   int shut_down();
 
+  /// Services ask for the session id from threads of their own, also while the device goes away.
+  void set_session_device(const vmmdev::Device* device) {
+    const std::lock_guard lock(session_device_mutex_);
+    session_device_ = device;
+  }
+
   bool failed(std::string_view message, std::string_view reason) {
     log::error(message, {{"reason", reason}});
     return false;
@@ -108,7 +114,8 @@ class Daemon {
   control::ThreadExecutor executor_;
 
   // In the order of need: each uses those above it.
-  std::atomic<vmmdev::Device*> device_for_session_id_{nullptr};
+  std::mutex session_device_mutex_;  // protects session_device_, and what it points to in use
+  const vmmdev::Device* session_device_ = nullptr;
   std::unique_ptr<host::ServiceHost> services_;
   std::unique_ptr<control::GuestPropertyAccess> properties_;
   std::unique_ptr<vfio_user::Server> server_;
@@ -125,8 +132,8 @@ bool Daemon::make_device() {
   host_options.service_directories = options_.service_directories;
   host_options.load_on_connect = options_.load_on_connect;
   host_options.session_id = [this]() -> std::uint64_t {
-    const vmmdev::Device* device = device_for_session_id_.load();
-    return device == nullptr ? 0 : device->session_id();
+    const std::lock_guard lock(session_device_mutex_);
+    return session_device_ == nullptr ? 0 : session_device_->session_id();
   };
   host_options.log = [](host::LogLevel level, std::string_view line) {
     log::write(to_log_level(level), "service host", {{"message", line}});
@@ -158,7 +165,7 @@ bool Daemon::make_device() {
   device_ = std::make_unique<vmmdev::Device>(server_->guest_memory(), server_->interrupt_line(),
                                              *services_, server_->bar_memory(kMemoryBar),
                                              std::move(config));
-  device_for_session_id_ = device_.get();
+  set_session_device(device_.get());
   backend_ = std::make_unique<Backend>(*device_, *services_, events_, [this] {
     // Blocks on the service, which the server's thread must not.
     if (!executor_.run([this] { properties_->on_reset(); })) {
@@ -284,8 +291,10 @@ int Daemon::shut_down() {
 
   control_socket_.reset();
   server_->stop();
+  // Before the properties are let go: a command under way would take them up again.
+  const bool idle = executor_.shutdown(kWorkerPatience);
   properties_->detach();
-  if (!executor_.shutdown(kWorkerPatience)) {
+  if (!idle) {
     // Threads that never come back use what would be destroyed now.
     log::error("a command hangs in a service; ending without it");
     log::flush();
@@ -293,8 +302,9 @@ int Daemon::shut_down() {
   }
   control_.reset();
   backend_.reset();
-  device_for_session_id_ = nullptr;
+  set_session_device(nullptr);
   device_.reset();
+  properties_.reset();
   services_.reset();
   log::info("ended");
   log::flush();
