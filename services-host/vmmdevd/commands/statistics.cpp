@@ -4,10 +4,11 @@
 #include "vmmdevd/commands/commands.h"
 #include "vmmdevd/commands/service_json.h"
 #include "vmmdevd/control/context.h"
-#include "vmmdevd/request_names.h"
+#include "vmmdevd/protocol_names.h"
 
 #include <array>
 #include <chrono>
+#include <utility>
 
 namespace hgcm::control {
 namespace {
@@ -63,6 +64,13 @@ CommandResult stats(Context& context, const Arguments& /*arguments*/,
 CommandResult guest_info(Context& context, const Arguments& /*arguments*/,
                          const std::stop_token& /*stop*/) {
   const vmmdev::Device::GuestInfo info = context.device.guest_info();
+  Json facilities = Json::array();
+  for (const vmmdev::FacilityStatus& facility : context.device.facilities()) {
+    facilities.push_back({{"facility", facility.facility},
+                          {"name", facility_name(facility.facility)},
+                          {"status", facility.status},
+                          {"status-name", facility_status_name(facility.status)}});
+  }
   return Json{{"ready", info.accepted},
               {"interface-version", info.interface_version},
               {"os-type", info.os_type},
@@ -71,6 +79,9 @@ CommandResult guest_info(Context& context, const Arguments& /*arguments*/,
               {"additions-features", info.additions_features},
               {"capabilities", info.capabilities},
               {"event-word", info.event_word},
+              {"heartbeat", info.heartbeat},
+              {"unresponsive", info.unresponsive},
+              {"facilities", std::move(facilities)},
               {"session-id", context.device.session_id()}};
 }
 

@@ -131,13 +131,22 @@ std::string guest_info_text(const Output& output, const Json& info) {
     return "Guest driver: not ready\n";
   }
   const std::string version = text_of(info, "additions-version");
-  return fmt::format(
+  std::string text = fmt::format(
       "Guest driver: ready\nInterface version: {}.{:02}\nOS type: {:#x}\n"
       "Additions: {} revision {}\nCapabilities: {:#x}\nEvent word: {}\n",
       number_of(info, "interface-version") >> 16U, number_of(info, "interface-version") & 0xffffU,
       number_of(info, "os-type"), version.empty() ? "unknown" : output.value(version),
       number_of(info, "additions-revision"), number_of(info, "capabilities"),
       flag_of(info, "event-word") ? "in use" : "not used");
+  if (flag_of(info, "heartbeat")) {
+    text += fmt::format("Heartbeat: {}\n", flag_of(info, "unresponsive") ? "missing" : "regular");
+  }
+  for (const Json& facility : member(info, "facilities")) {
+    text += fmt::format("Facility {} ({}): {}\n", number_of(facility, "facility"),
+                        output.value(text_of(facility, "name")),
+                        output.value(text_of(facility, "status-name")));
+  }
+  return text;
 }
 
 std::string event_text(const Output& /*output*/, const Json& event) {

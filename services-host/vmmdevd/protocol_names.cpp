@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Names of VMMDev request types, numbers from the kernel's UAPI header; see request_names.h.
-#include "vmmdevd/request_names.h"
+// Names of numbers that guests send; request types are those of the kernel's UAPI header. See
+// protocol_names.h.
+#include "vmmdevd/protocol_names.h"
 
 #include <linux/vbox_vmmdev_types.h>
 
@@ -123,6 +124,50 @@ std::string_view request_name(std::uint32_t type) noexcept {
       return "NT_BUG_CHECK";
     case VMMDEVREQ_VIDEO_UPDATE_MONITOR_POSITIONS:
       return "VIDEO_UPDATE_MONITOR_POSITIONS";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+std::string_view facility_name(std::uint32_t facility) noexcept {
+  switch (facility) {
+    case 20:
+      return "VBOXGUEST_DRIVER";
+    case 90:
+      return "AUTO_LOGON";
+    case 100:
+      return "VBOX_SERVICE";
+    case 101:
+      return "VBOX_TRAY_CLIENT";
+    case 1000:
+      return "SEAMLESS";
+    case 1100:
+      return "GRAPHICS";
+    case 1101:
+      return "MONITOR_ATTACH";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+std::string_view facility_status_name(std::uint32_t status) noexcept {
+  switch (status) {
+    case 0:
+      return "INACTIVE";
+    case 1:
+      return "PAUSED";
+    case 20:
+      return "PRE_INIT";
+    case 30:
+      return "INIT";
+    case 50:
+      return "ACTIVE";
+    case 100:
+      return "TERMINATING";
+    case 101:
+      return "TERMINATED";
+    case 800:
+      return "FAILED";
     default:
       return "UNKNOWN";
   }
