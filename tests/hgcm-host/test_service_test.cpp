@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <numeric>
@@ -304,6 +305,26 @@ BOOST_FIXTURE_TEST_CASE(connect_loads_the_service_from_its_directory, OnConnectF
 BOOST_FIXTURE_TEST_CASE(names_that_could_leave_the_directory_never_load, OnConnectFixture) {
   for (const char* name : {"../services/HgcmTestSvc", "./HgcmTestSvc", "HgcmTestSvc.so", "", "."})
     BOOST_TEST(connect_to(name).first == HGCM_ERR_HGCM_SERVICE_NOT_FOUND);
+}
+
+BOOST_FIXTURE_TEST_CASE(service_that_fails_to_load_is_not_tried_again_for_a_guest,
+                        OnConnectFixture) {
+  std::atomic<int> answered = 0;
+  std::atomic<int> refused = 0;
+  for (int i = 0; i < 100; ++i) {
+    host.connect("HgcmOldSvc", 0, [&](Status status, ClientId) {
+      refused += status == HGCM_ERR_HGCM_SERVICE_NOT_FOUND ? 1 : 0;
+      ++answered;
+    });
+  }
+  BOOST_TEST(connect_to("HgcmOldSvc").first == HGCM_ERR_HGCM_SERVICE_NOT_FOUND);
+  BOOST_TEST(!host.has_service("HgcmOldSvc"));
+  // The host's side may try, and learns why.
+  std::string detail;
+  BOOST_TEST(host.load("HgcmOldSvc", {}, &detail) == HGCM_ERR_VERSION_MISMATCH);
+  BOOST_TEST(detail.find("VERR_VERSION_MISMATCH") != std::string::npos);
+  BOOST_TEST(answered == 100);
+  BOOST_TEST(refused == 100);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// The queue of a service thread by itself, with polling and without.
+#include "hgcm/message_queue.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <array>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+using namespace hgcm::host;
+
+namespace {
+
+struct Numbered : Message {
+  Numbered() noexcept : Message(Kind::kTask) {}
+  unsigned producer = 0;
+  unsigned number = 0;
+};
+
+constexpr std::chrono::microseconds kNoSpin{0};
+constexpr std::chrono::microseconds kSpin{30};
+
+void check_that_all_arrive_in_order(std::chrono::microseconds spin) {
+  constexpr unsigned kProducers = 3;
+  constexpr unsigned kMessages = 5000;
+  MessageQueue queue{spin};
+  std::vector<std::vector<Numbered>> messages(kProducers);
+  std::vector<std::thread> producers;
+  for (unsigned producer = 0; producer < kProducers; ++producer) {
+    messages[producer] = std::vector<Numbered>(kMessages);
+    producers.emplace_back([&, producer] {
+      for (unsigned i = 0; i < kMessages; ++i) {
+        Numbered& message = messages[producer][i];
+        message.producer = producer;
+        message.number = i;
+        if (!queue.push(message)) std::abort();
+        if (i % 500 == 0) std::this_thread::yield();
+      }
+    });
+  }
+  std::array<unsigned, kProducers> next{};
+  unsigned out_of_order = 0;
+  for (unsigned taken = 0; taken < kProducers * kMessages;) {
+    for (Message* message = queue.take(); message != nullptr; ++taken) {
+      const auto& numbered = static_cast<Numbered&>(*message);
+      message = message->next;
+      if (next[numbered.producer]++ != numbered.number) ++out_of_order;
+    }
+  }
+  for (auto& producer : producers) producer.join();
+  BOOST_TEST(out_of_order == 0U);
+  BOOST_TEST(queue.close() == nullptr);
+}
+
+void check_that_turns_can_be_taken(std::chrono::microseconds spin) {
+  MessageQueue there{spin};
+  MessageQueue back{spin};
+  Numbered ball;
+  std::thread partner([&] {
+    while (Message* message = there.take()) {
+      if (!back.push(*message)) return;
+    }
+  });
+  for (int i = 0; i < 2000; ++i) {
+    BOOST_TEST_REQUIRE(there.push(ball));
+    BOOST_TEST_REQUIRE(back.take() == &ball);
+  }
+  BOOST_TEST(there.close() == nullptr);
+  partner.join();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(message_queue)
+
+BOOST_AUTO_TEST_CASE(messages_of_each_producer_arrive_once_and_in_order) {
+  check_that_all_arrive_in_order(kNoSpin);
+  check_that_all_arrive_in_order(kSpin);
+}
+
+BOOST_AUTO_TEST_CASE(consumer_and_producer_can_take_turns) {
+  check_that_turns_can_be_taken(kNoSpin);
+  check_that_turns_can_be_taken(kSpin);
+}
+
+BOOST_AUTO_TEST_CASE(closed_queue_refuses_and_gives_back_the_rest_in_order) {
+  MessageQueue queue{kNoSpin};
+  std::array<Numbered, 3> messages;
+  for (auto& message : messages) BOOST_TEST(queue.push(message));
+  Message* const rest = queue.close();
+  BOOST_TEST_REQUIRE(rest == &messages[0]);
+  BOOST_TEST_REQUIRE(rest->next == &messages[1]);
+  BOOST_TEST_REQUIRE(rest->next->next == &messages[2]);
+  BOOST_TEST(rest->next->next->next == nullptr);
+  Numbered late;
+  BOOST_TEST(!queue.push(late));
+  BOOST_TEST(queue.take() == nullptr);
+  BOOST_TEST(queue.close() == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(closing_wakes_a_sleeping_consumer) {
+  MessageQueue queue{kNoSpin};
+  Message* taken = nullptr;
+  std::thread consumer([&] { taken = queue.take(); });
+  BOOST_TEST(queue.close() == nullptr);
+  consumer.join();
+  BOOST_TEST(taken == nullptr);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
