@@ -3,6 +3,7 @@
 // See machine.h.
 #include "machine.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <thread>
 
@@ -62,7 +63,8 @@ host::ClientId Machine::connect(std::string_view service) {
   const auto connect = connect_request(service, kDriverRequest);
   submit(connect);
   wait_done(connect);
-  if (connect.result() < 0) throw std::runtime_error("connect: " + Status(connect.result()).to_string());
+  if (connect.result() < 0)
+    throw std::runtime_error("connect: " + Status(connect.result()).to_string());
   return connect.get<std::uint32_t>(wire::hgcm::kConnectClient);
 }
 
@@ -107,8 +109,8 @@ GuestRequest Machine::call_request(host::ClientId client, std::uint32_t function
         break;
       case wire::kParmEmbedded:
         call.set(offset + 4, where << 8 | parm.direction).set(offset + 8, parm.size);
-        std::memcpy(memory.at(at + extra, parm.data.size()).data(), parm.data.data(),
-                    parm.data.size());
+        std::ranges::copy(std::as_bytes(std::span(parm.data)),
+                          memory.at(at + extra, parm.data.size()).begin());
         extra += parm.size;
         break;
       default:
