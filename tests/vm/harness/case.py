@@ -84,7 +84,7 @@ def all_cases() -> list[Case]:
 
 def write_repro(directory: Path, case: Case, machine: Machine) -> None:
     settings = machine.settings
-    command = ["tests/vm/run", "--kernel", settings.line, "--modules", settings.modules,
+    command = ["tests/vm/run", "--kernel", settings.kernel, "--modules", settings.modules,
                "--keep", "--verbose", case.name]
     script = directory / "repro.sh"
     script.write_text("#!/bin/sh\n# Runs this case again, by itself.\n"
@@ -117,7 +117,7 @@ async def run_case(case: Case, machine: Machine, prefix: str, verbose: bool) -> 
             results.append(Result(verdict, f"{name}/{sub_name}", detail))
     problems = []
     if code == -1:
-        problems.append(f"timed out after {case.timeout:.0f} s")
+        problems.append(f"timed out after {seconds:.0f} s")
     elif code not in (0, EXIT_SKIP):
         problems.append(f"exit code {code}: {last_line(output)}")
     allowed = case.allow_stock if machine.settings.modules == "stock" else []
@@ -137,6 +137,7 @@ async def _execute(case: Case, machine: Machine, directory: Path, start_of_log: 
                    verbose: bool) -> int:
     """The exit code; -1 for a time-out, after which the guest's stacks are in its log."""
     settings = machine.settings
+    seconds = case.timeout * settings.patience
     environment = dict(
         os.environ, VM_TOP=str(TOP), VM_LIB=str(TOP / "tests/vm/lib.sh"), VM_LINE=settings.line,
         VM_RELEASE=settings.release, VM_MODULES=settings.modules, VM_DIR=str(directory),
@@ -149,7 +150,7 @@ async def _execute(case: Case, machine: Machine, directory: Path, start_of_log: 
             stdout=None if verbose else output, stderr=None if verbose else output,
             start_new_session=True)
         try:
-            return await asyncio.wait_for(process.wait(), case.timeout)
+            return await asyncio.wait_for(process.wait(), seconds)
         except asyncio.TimeoutError:
             await machine.dump_stacks()
             return -1

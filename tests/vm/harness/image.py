@@ -16,7 +16,7 @@ STRIPPED = TOP / "build" / "vm" / "stripped"
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n"
 GROUP = "root:x:0:\nuser:x:1000:\n"
-PROFILE = "export PATH=/usr/bin:/bin:/tests\n"
+PROFILE = "export PATH=/bin:/tests\n"
 
 # Modules that a case may want besides the driver under test (with what they need).
 STOCK_MODULES = ("virtio_pci", "virtio_console", "vboxguest", "vboxsf", "9p", "9pnet_virtio",
@@ -139,8 +139,8 @@ def add_modules(archive: Archive, release: str, ours: bool) -> None:
 
 def build_image(target: Path, release: str, ours: bool, build: Path, programs: list[str],
                 files: list[Path]) -> None:
-    """Writes the initramfs. `programs` are below `build`: bin/NAME goes to /usr/bin, tests/NAME to
-    /tests; `files` go to /tests as they are."""
+    """Writes the initramfs. `programs` are below `build` and keep their place beside each other:
+    bin/NAME, tests/NAME; `files` go to /tests as they are."""
     archive = Archive()
     for path in ("/proc", "/sys", "/dev", "/run", "/tmp", "/mnt"):
         archive.directory(path)
@@ -159,8 +159,10 @@ def build_image(target: Path, release: str, ours: bool, build: Path, programs: l
         path = build / program
         if not path.exists():
             raise ImageError(f"{path.relative_to(TOP)} is not built")
-        folder = "/usr/bin" if program.startswith("bin/") else "/tests"
-        archive.file(f"{folder}/{path.name}", stripped(path), 0o755)
+        if path.is_symlink():
+            archive.symlink(f"/{program}", os.readlink(path))
+            continue
+        archive.file(f"/{program}", stripped(path), 0o755)
         libraries.update(shared_libraries(path, build / "lib"))
     for guest, host in libraries.items():
         archive.file(guest, stripped(host), 0o755)

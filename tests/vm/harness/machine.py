@@ -21,7 +21,8 @@ from . import channel as agent
 from .image import KERNELS, TOP
 
 QEMU = TOP / "build" / "vm" / "qemu-system-x86_64"
-BOOT_SECONDS = 120
+BOOT_SECONDS = 180
+SLOW_FACTOR = 5  # by how much a kernel that checks itself is slower
 EXIT_SECONDS = 20
 
 # What makes a kernel log a failed test.
@@ -50,7 +51,7 @@ class MachineError(Exception):
 
 @dataclass
 class Settings:
-    """What a machine is made of; equal settings may share a boot."""
+    """What a machine is made of. `line` is 6.1 or 6.12, `release` a folder of build/vm/kernels."""
     line: str
     release: str
     modules: str
@@ -60,6 +61,16 @@ class Settings:
     driver: bool = True
     build: Path = TOP / "build"
     services: tuple[str, ...] = ("VBoxGuestPropSvc", "HgcmTestSvc")
+    kernel: str = ""  # what the user calls it, if that is not the line
+
+    def __post_init__(self) -> None:
+        self.kernel = self.kernel or self.line
+
+    @property
+    def patience(self) -> int:
+        """What to multiply time limits with."""
+        config = KERNELS / self.release / "config"
+        return SLOW_FACTOR if "\nCONFIG_KASAN=y\n" in read_text(config) else 1
 
 
 @dataclass
@@ -144,6 +155,7 @@ class Machine:
         settings = self.settings
         kernel = KERNELS / settings.release
         arguments = ["console=ttyS0", "loglevel=5", "panic=-1", "mitigations=off",
+                     "no_timer_check",
                      "rcupdate.rcu_cpu_stall_timeout=120", "panic_print=0x41", "printk.devkmsg=on"]
         if settings.driver:
             arguments.append("vm.driver=vboxguest")
@@ -196,7 +208,7 @@ class Machine:
         channel.lost()
 
     async def _wait_guest(self, what: str) -> None:
-        deadline = time.monotonic() + BOOT_SECONDS
+        deadline = time.monotonic() + BOOT_SECONDS * self.settings.patience
         while time.monotonic() < deadline:
             if await self.channel.wait_up(0.5):
                 return
@@ -288,6 +300,16 @@ class Machine:
         with open(self.console, "rb") as log:
             log.seek(offset)
             return log.read().decode(errors="replace").replace("\r", "")
+
+    async def leaks(self) -> list[str]:
+        """Memory that the guest's kernel has lost, if it is one that looks for that (kmemleak)."""
+        if not self.channel.up:
+            return []
+        # What was freed a moment ago may be taken for a leak: only what two scans find counts.
+        done = await self.channel.run(
+            "sh", "-c", "cd /sys/kernel/debug && [ ! -e kmemleak ] || "
+            "{ echo scan > kmemleak; sleep 6; echo scan > kmemleak; cat kmemleak; }", seconds=300)
+        return [line for line in done.output.decode(errors="replace").splitlines() if line]
 
     async def dump_stacks(self) -> None:
         """All tasks' stacks to the guest's log: by the agent, or by an NMI when that hangs."""
