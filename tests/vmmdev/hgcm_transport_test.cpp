@@ -426,8 +426,13 @@ BOOST_AUTO_TEST_CASE(guest_that_flips_bytes_during_processing_is_survived) {
   std::thread other([&] {
     while (!stop) machine.device.port_write(0, 4, Machine::kRequest);
   });
-  std::uint64_t completed = 0;
-  for (int i = 0; i < 3000; ++i) {
+  // How often an unspoilt request gets through is up to the scheduler: at least once.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto go_on = [&](int round) {
+    return round < 3000 || (machine.device.counters().hgcm_calls == 0 &&
+                            std::chrono::steady_clock::now() < deadline);
+  };
+  for (int i = 0; go_on(i); ++i) {
     machine.device.port_write(0, 4, Machine::kRequest);
     if (i % 1000 == 500) {
       machine.device.reset();
@@ -437,8 +442,7 @@ BOOST_AUTO_TEST_CASE(guest_that_flips_bytes_during_processing_is_survived) {
   stop = true;
   flipper.join();
   other.join();
-  completed = machine.device.counters().hgcm_calls;
-  BOOST_TEST(completed > 0U);
+  BOOST_TEST(machine.device.counters().hgcm_calls > 0U);
   // And it still works.
   const auto call = machine.call_request(1, 1, {Parm::u32(1)}, Machine::kSecond);
   machine.submit(call);
