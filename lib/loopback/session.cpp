@@ -293,11 +293,13 @@ int Session::hgcm_call(std::span<std::byte> buffer, bool narrow, const std::stop
   auto* const first = buffer.data() + sizeof(head);
   for (std::size_t i = 0; i < count; ++i) {
     Wide wire{};
+    // The type is the program's: a number, which need not be a value of the header's enumeration.
+    std::uint32_t type = 0;
+    std::memcpy(&type, first + i * (narrow ? sizeof(Narrow) : sizeof(Wide)), sizeof(type));
     if (narrow) {
       Narrow small;
       std::memcpy(&small, first + i * sizeof(small), sizeof(small));
-      wire.type = small.type;
-      if (small.type == VMMDEV_HGCM_PARM_TYPE_32BIT || small.type == VMMDEV_HGCM_PARM_TYPE_64BIT) {
+      if (type == VMMDEV_HGCM_PARM_TYPE_32BIT || type == VMMDEV_HGCM_PARM_TYPE_64BIT) {
         wire.u.value64 = small.u.value64;
       } else {
         wire.u.pointer.size = small.u.pointer.size;
@@ -307,8 +309,8 @@ int Session::hgcm_call(std::span<std::byte> buffer, bool narrow, const std::stop
       std::memcpy(&wire, first + i * sizeof(wire), sizeof(wire));
     }
     CallParameter& parameter = parameters[i];
-    parameter.type = wire.type;
-    switch (wire.type) {
+    parameter.type = type;
+    switch (type) {
       case VMMDEV_HGCM_PARM_TYPE_32BIT:
         parameter.value = wire.u.value32;
         break;
