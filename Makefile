@@ -46,7 +46,9 @@ DEFINES := -D_GNU_SOURCE -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DHGCM_VERS
 OPT ?= $(if $(SAN)$(FUZZ),-O1 -g1,-O2 -g)
 HARDENING := -fstack-protector-strong
 # GCC 12 takes std::stop_source for uninitialised when it inlines as little as with -O1.
-SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer$(if $(findstring clang,$(CXX)),, -Wno-maybe-uninitialized)) \
+# GCC warns that its thread sanitizer does not see fences; asio has some.
+NO_TSAN_WARNING := $(if $(filter thread,$(SAN)),$(if $(findstring clang,$(CXX)),,-Wno-tsan))
+SAN_FLAGS := $(NO_TSAN_WARNING) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer$(if $(findstring clang,$(CXX)),, -Wno-maybe-uninitialized)) \
 	$(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=all) \
 	$(if $(COVERAGE),--coverage)
 COMMON_FLAGS = $(OPT) -fPIC -pthread -fvisibility=hidden $(HARDENING) $(WARNINGS) $(INCLUDES) $(DEFINES) $(SAN_FLAGS)
