@@ -117,7 +117,7 @@ async def run_case(case: Case, machine: Machine, prefix: str, verbose: bool) -> 
             results.append(Result(verdict, f"{name}/{sub_name}", detail))
     problems = []
     if code == -1:
-        problems.append(f"timed out after {seconds:.0f} s")
+        problems.append(f"timed out after {seconds:.0f} s{machine.stopped_processes()}")
     elif code not in (0, EXIT_SKIP):
         problems.append(f"exit code {code}: {last_line(output)}")
     allowed = case.allow_stock if machine.settings.modules == "stock" else []

@@ -214,7 +214,8 @@ class Machine:
                 return
             if not self.qemu or self.qemu.returncode is not None:
                 raise MachineError(f"QEMU ended during {what}:\n{tail(self.directory / 'qemu.log')}")
-        raise MachineError(f"the guest did not come up ({what}):\n{tail(self.console)}")
+        raise MachineError(f"the guest did not come up ({what}){self.stopped_processes()}:\n"
+                           f"{tail(self.console)}")
 
     def _on_reset(self) -> None:
         self.channel.lost()
@@ -277,6 +278,15 @@ class Machine:
         shutil.rmtree(self.sockets, ignore_errors=True)
         return problems
 
+    def stopped_processes(self) -> str:
+        """Says so if somebody has stopped (SIGSTOP) QEMU or the daemon: what hangs then is no bug."""
+        names = []
+        for name, process in (("QEMU", self.qemu), ("vmmdevd", self.daemon)):
+            status = read_text(Path(f"/proc/{process.pid}/status")) if process else ""
+            if re.search(r"^State:\tT", status, re.MULTILINE):
+                names.append(name)
+        return f" ({' and '.join(names)} stopped by a signal from outside)" if names else ""
+
     def alive(self) -> bool:
         return bool(self.channel.up and self.qemu and self.qemu.returncode is None
                     and self.daemon and self.daemon.returncode is None)
@@ -335,8 +345,12 @@ class Machine:
         if not shutil.which("gdb"):
             return
         with open(self.directory / "vmmdevd.stacks", "ab") as out:
-            subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt"],
-                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30, check=False)
+            try:
+                subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt"],
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=60,
+                               check=False)
+            except subprocess.TimeoutExpired:
+                out.write(b"gdb took too long\n")
 
     def _note(self, name: str, command: list[str]) -> None:
         with open(self.directory / "commands", "a", encoding="utf-8") as out:
