@@ -23,6 +23,8 @@
 #define FN_DELAY	4
 #define FN_PARK		5
 #define FN_RELEASE	6
+#define FN_FILL		7
+#define FN_SUM		8
 #define FN_STATUS	9
 #define FN_INOUT	10
 #define FN_NEVER	11
@@ -293,6 +295,72 @@ static bool test_async_data(void)
 	return true;
 }
 
+/* A buffer that begins and ends within pages which do not follow each other. */
+#define TEST_PAGES	3
+#define TEST_OFFSET	100
+#define TEST_SIZE	8000
+
+static bool test_async_pages(void)
+{
+	struct page *pages[TEST_PAGES];
+	struct vbg_hgcm_pages buffer = { .pages = pages, .offset = TEST_OFFSET };
+	struct async_call c;
+	int i, status;
+	u64 sum = 0;
+	u8 *at;
+
+	for (i = 0; i < TEST_PAGES; i++) {
+		pages[TEST_PAGES - 1 - i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		EXPECT(pages[TEST_PAGES - 1 - i]);
+	}
+	set_u32(&c.parms[0], 5);
+	set_buffer(&c.parms[1], VBG_HGCM_PARM_PAGES_OUT, &buffer, TEST_SIZE);
+	EXPECT(!start(&c, FN_FILL, 2));
+	EXPECT(wait_for_completion_timeout(&c.done, 10 * HZ));
+	EXPECT(!c.async.error && !c.async.vbox_status && !c.async.pages_lost);
+	for (i = 0; i < TEST_PAGES * PAGE_SIZE; i++) {
+		at = page_address(pages[i / PAGE_SIZE]);
+		if (i < TEST_OFFSET || i >= TEST_OFFSET + TEST_SIZE)
+			EXPECT(!at[i % PAGE_SIZE]);
+		else
+			EXPECT(at[i % PAGE_SIZE] == (u8)(5 + 7 * (i - TEST_OFFSET)));
+		sum += at[i % PAGE_SIZE];
+	}
+
+	set_buffer(&c.parms[0], VBG_HGCM_PARM_PAGES_IN, &buffer, TEST_SIZE);
+	set_u64(&c.parms[1], 0);
+	EXPECT(!start(&c, FN_SUM, 2));
+	EXPECT(wait_for_completion_timeout(&c.done, 10 * HZ));
+	EXPECT(!c.async.error && !c.async.vbox_status);
+	EXPECT(c.parms[1].u.value64 == sum);
+
+	/* They are for asynchronous calls only, and start within the first page. */
+	set_u64(&c.parms[1], 0);
+	EXPECT(call(FN_SUM, c.parms, 2, 1000, &status) == -EINVAL);
+	buffer.offset = PAGE_SIZE;
+	EXPECT(start(&c, FN_SUM, 2) == -EINVAL);
+	for (i = 0; i < TEST_PAGES; i++)
+		__free_page(pages[i]);
+	return true;
+}
+
+static bool test_async_pages_lost(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	struct vbg_hgcm_pages buffer = { .pages = &page };
+	struct vbg_dev *gdev = vbg_get_gdev();
+	struct async_call c;
+
+	EXPECT(page && !IS_ERR(gdev));
+	set_buffer(&c.parms[0], VBG_HGCM_PARM_PAGES_OUT, &buffer, PAGE_SIZE);
+	EXPECT(!start(&c, FN_NEVER, 1));
+	EXPECT(vbg_hgcm_cancel_async(gdev, &c.async));
+	EXPECT(c.async.error == -ECANCELED && c.async.pages_lost);
+	vbg_put_gdev(gdev);
+	/* The page stays allocated: the host was told of it. */
+	return true;
+}
+
 static bool test_async_released(void)
 {
 	struct async_call c;
@@ -438,6 +506,8 @@ static const struct {
 	{ "timeout", test_timeout },
 	{ "async", test_async },
 	{ "async_data", test_async_data },
+	{ "async_pages", test_async_pages },
+	{ "async_pages_lost", test_async_pages_lost },
 	{ "async_released", test_async_released },
 	{ "async_cancel", test_async_cancel },
 	{ "threads", test_threads },

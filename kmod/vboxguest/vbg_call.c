@@ -145,6 +145,7 @@ static void vbg_call_finish(struct vbg_op *op, enum vbg_end end)
 			async->error = vbg_parms_read(call, call->parms);
 			async->vbox_status = READ_ONCE(op->hdr->result);
 		}
+		async->pages_lost = vbg_parms_pages_used(call, end);
 		op->async = NULL;
 		vbg_call_trace_done(call, async->error, async->vbox_status);
 	} else if (end == VBG_END_DONE) {
@@ -161,7 +162,7 @@ static void vbg_call_finish(struct vbg_op *op, enum vbg_end end)
 
 /* Make a call of parameters and submit it. */
 static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 client_id,
-				       u32 function, bool user,
+				       u32 function, enum vbg_origin origin,
 				       struct vmmdev_hgcm_function_parameter *parms,
 				       u32 parm_count, int *rc)
 {
@@ -175,7 +176,7 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
 	call->client_id = client_id;
 	call->function = function;
 
-	ret = vbg_parms_prepare(call, parms, parm_count, user);
+	ret = vbg_parms_prepare(call, parms, parm_count, origin);
 	if (!ret)
 		ret = vbg_parms_write(call, parms);
 	if (ret) {
@@ -231,7 +232,8 @@ int vbg_call_sync(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 functi
 	enum vbg_end end;
 	int ret, rc;
 
-	call = vbg_call_start(gdev, requestor, client_id, function, user, parms, parm_count, &rc);
+	call = vbg_call_start(gdev, requestor, client_id, function,
+			      user ? VBG_FROM_USER : VBG_FROM_KERNEL, parms, parm_count, &rc);
 	if (IS_ERR(call))
 		return PTR_ERR(call);
 	if (rc < 0) {
@@ -280,8 +282,12 @@ int vbg_hgcm_call_async(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 
 		return -ENODEV;
 	async->error = 0;
 	async->vbox_status = 0;
-	call = vbg_call_start(gdev, requestor, client_id, function, false, parms, parm_count, &rc);
+	async->pages_lost = false;
+	call = vbg_call_start(gdev, requestor, client_id, function, VBG_FROM_KERNEL_ASYNC, parms,
+			      parm_count, &rc);
 	if (IS_ERR(call)) {
+		/* Nothing is known of a request that was not looked at. */
+		async->pages_lost = call == ERR_PTR(-EIO);
 		vbg_dev_leave(gdev);
 		return PTR_ERR(call);
 	}

@@ -18,6 +18,14 @@ enum vbg_carrier {
 	VBG_CARRY_PINNED,	/* pages of the user, pinned */
 	VBG_CARRY_MAPPED,	/* pages of the kernel, referenced */
 	VBG_CARRY_BOUNCED,	/* copied; in memory of its own */
+	VBG_CARRY_GIVEN,	/* pages of the kernel, which the caller looks after */
+};
+
+/* Who gave the parameters of a call. */
+enum vbg_origin {
+	VBG_FROM_USER,		/* no kernel addresses */
+	VBG_FROM_KERNEL,
+	VBG_FROM_KERNEL_ASYNC,	/* pages, too */
 };
 
 /**
@@ -28,17 +36,20 @@ enum vbg_carrier {
  * @size:	Bytes, as the caller gave it.
  * @address:	Of the caller.
  * @offset:	Of the data in the block, when inline.
- * @pages:	Pages of the buffer, when pinned or mapped.
+ * @pages:	Pages of the buffer, when pinned or mapped; when given, only until
+ *		the request is written.
  * @page_count:	Number of @pages.
  * @bounce:	Copy of the buffer, when bounced.
  * @entries:	Length of the page list, 0 when there is none.
  * @contiguous:	One entry describes all of it.
+ * @no_bounce:	The host works on the pages of the list.
  */
 struct vbg_buffer {
 	enum vbg_carrier carrier;
 	bool user;
 	u8 direction;
 	bool contiguous;
+	bool no_bounce;
 	u32 size;
 	unsigned long address;
 	u32 offset;
@@ -81,9 +92,10 @@ struct vbg_call {
 };
 
 int vbg_parms_prepare(struct vbg_call *call, const struct vmmdev_hgcm_function_parameter *parms,
-		      u32 parm_count, bool user);
+		      u32 parm_count, enum vbg_origin origin);
 int vbg_parms_write(struct vbg_call *call, const struct vmmdev_hgcm_function_parameter *parms);
 int vbg_parms_read(struct vbg_call *call, struct vmmdev_hgcm_function_parameter *parms);
 void vbg_parms_release(struct vbg_call *call, bool host_wrote);
+bool vbg_parms_pages_used(const struct vbg_call *call, enum vbg_end end);
 
 #endif

@@ -9,14 +9,16 @@
  * Nothing the host writes is used as a size, count or offset here, except the
  * size of an embedded buffer, which is read once and clamped to the original.
  *
- * No-bounce page lists (type 13) are not used: the host goes on using those
- * pages after it has confirmed a cancel.
+ * No-bounce page lists (type 13) are used for nothing but pages that another
+ * driver gives and looks after, in calls that are not cancelled while all is
+ * well: the host goes on using such pages after it has confirmed a cancel.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <openhgcm/vboxguest.h>
 
 #include "vbg_call.h"
 
@@ -46,9 +48,11 @@ static u8 vbg_parm_direction(u32 type)
 		return VMMDEV_HGCM_F_PARM_DIRECTION_BOTH;
 	case VMMDEV_HGCM_PARM_TYPE_LINADDR_IN:
 	case VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL_IN:
+	case VBG_HGCM_PARM_PAGES_IN:
 		return VMMDEV_HGCM_F_PARM_DIRECTION_TO_HOST;
 	case VMMDEV_HGCM_PARM_TYPE_LINADDR_OUT:
 	case VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL_OUT:
+	case VBG_HGCM_PARM_PAGES_OUT:
 		return VMMDEV_HGCM_F_PARM_DIRECTION_FROM_HOST;
 	default:
 		return 0;
@@ -60,11 +64,18 @@ static bool vbg_parm_is_user(u32 type)
 	return type >= VMMDEV_HGCM_PARM_TYPE_LINADDR && type <= VMMDEV_HGCM_PARM_TYPE_LINADDR_OUT;
 }
 
-static bool vbg_parm_allowed(u32 type, bool user)
+static bool vbg_parm_is_pages(u32 type)
+{
+	return type == VBG_HGCM_PARM_PAGES_IN || type == VBG_HGCM_PARM_PAGES_OUT;
+}
+
+static bool vbg_parm_allowed(u32 type, enum vbg_origin origin)
 {
 	if (type == VMMDEV_HGCM_PARM_TYPE_32BIT || type == VMMDEV_HGCM_PARM_TYPE_64BIT)
 		return true;
-	return vbg_parm_is_user(type) || (!user && vbg_parm_direction(type));
+	if (vbg_parm_is_pages(type))
+		return origin == VBG_FROM_KERNEL_ASYNC;
+	return vbg_parm_is_user(type) || (origin != VBG_FROM_USER && vbg_parm_direction(type));
 }
 
 /* Room for pointers to the pages of a buffer. */
@@ -266,6 +277,25 @@ static int vbg_buffer_bounce(struct vbg_call *call, struct vbg_buffer *buf)
 	return 0;
 }
 
+/* Pages of another driver: nothing to look up, nothing to hold. */
+static int vbg_buffer_give(struct vbg_call *call, struct vbg_buffer *buf,
+			   const struct vmmdev_hgcm_function_parameter *parm)
+{
+	const struct vbg_hgcm_pages *given = (void *)(unsigned long)parm->u.pointer.u.linear_addr;
+
+	if (given->offset >= PAGE_SIZE)
+		return -EINVAL;
+	buf->carrier = VBG_CARRY_GIVEN;
+	buf->size = parm->u.pointer.size;
+	buf->address = given->offset;
+	buf->pages = given->pages;
+	buf->entries = DIV_ROUND_UP((given->offset & (VBG_WIRE_PAGE_SIZE - 1)) + buf->size,
+				    VBG_WIRE_PAGE_SIZE);
+	buf->no_bounce = call->op.gdev->host_features & VBG_HVF_NO_BOUNCE;
+	vbg_count(call->op.gdev, VBG_CNT_BYTES_MAPPED, buf->size);
+	return 0;
+}
+
 /* Get hold of the memory of a buffer that is not carried inline. */
 static int vbg_buffer_prepare(struct vbg_call *call, struct vbg_buffer *buf)
 {
@@ -302,14 +332,14 @@ static int vbg_buffer_prepare(struct vbg_call *call, struct vbg_buffer *buf)
  * @call:	Call without parameters.
  * @parms:	Parameters; kernel memory, used here and by vbg_parms_write().
  * @parm_count:	Number of parameters.
- * @user:	A user program gave them: no kernel addresses.
+ * @origin:	Who gave them; decides which types are allowed.
  *
  * Context: Process context of the process that user addresses belong to.
  * Return: 0, or -EINVAL (type), -E2BIG (count or size), -EFAULT, -ENOMEM, -EINTR;
  * then vbg_parms_release() is still due.
  */
 int vbg_parms_prepare(struct vbg_call *call, const struct vmmdev_hgcm_function_parameter *parms,
-		      u32 parm_count, bool user)
+		      u32 parm_count, enum vbg_origin origin)
 {
 	u32 inline_total = 0;
 	struct vbg_buffer *buf;
@@ -323,7 +353,7 @@ int vbg_parms_prepare(struct vbg_call *call, const struct vmmdev_hgcm_function_p
 
 	for (i = 0; i < parm_count; i++) {
 		type = parms[i].type;
-		if (!vbg_parm_allowed(type, user))
+		if (!vbg_parm_allowed(type, origin))
 			return -EINVAL;
 		if (vbg_parm_direction(type) && parms[i].u.pointer.size > VBG_HGCM_MAX_BUFFER)
 			return -E2BIG;
@@ -337,6 +367,13 @@ int vbg_parms_prepare(struct vbg_call *call, const struct vmmdev_hgcm_function_p
 		buf->direction = vbg_parm_direction(type);
 		if (!buf->direction || !parms[i].u.pointer.size)
 			continue;
+
+		if (vbg_parm_is_pages(type)) {
+			ret = vbg_buffer_give(call, buf, &parms[i]);
+			if (ret)
+				return ret;
+			continue;
+		}
 
 		buf->user = vbg_parm_is_user(type);
 		buf->size = parms[i].u.pointer.size;
@@ -411,12 +448,19 @@ static void vbg_write_parm(struct vbg_call *call, u32 i, u32 type, u32 *list_off
 	}
 	if (buf->carrier == VBG_CARRY_NOTHING) {
 		/* An empty buffer: the only form the host takes has no address. */
+		if (vbg_parm_is_pages(type))
+			type = buf->direction == VMMDEV_HGCM_F_PARM_DIRECTION_TO_HOST ?
+				       VMMDEV_HGCM_PARM_TYPE_LINADDR_IN :
+				       VMMDEV_HGCM_PARM_TYPE_LINADDR_OUT;
 		wire->type = vbg_parm_is_user(type) ? type : type -
 			     VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL + VMMDEV_HGCM_PARM_TYPE_LINADDR;
 		return;
 	}
 
-	wire->type = buf->contiguous ? VBG_PARM_CONTIGUOUS : VMMDEV_HGCM_PARM_TYPE_PAGELIST;
+	if (buf->no_bounce)
+		wire->type = VBG_PARM_NO_BOUNCE;
+	else
+		wire->type = buf->contiguous ? VBG_PARM_CONTIGUOUS : VMMDEV_HGCM_PARM_TYPE_PAGELIST;
 	wire->u.page_list.size = buf->size;
 	wire->u.page_list.offset = *list_offset;
 	vbg_write_list(call, buf, *list_offset);
@@ -601,4 +645,26 @@ void vbg_parms_release(struct vbg_call *call, bool host_wrote)
 		buf->carrier = VBG_CARRY_NOTHING;
 	}
 	call->parm_count = 0;
+}
+
+/**
+ * vbg_parms_pages_used() - May the host still use pages another driver gave?
+ * @call:	Call that came to an end.
+ * @end:	How it did.
+ *
+ * Context: Any.
+ * Return: true if their owner must not give them to anybody else.
+ */
+bool vbg_parms_pages_used(const struct vbg_call *call, enum vbg_end end)
+{
+	u32 i;
+
+	if (end == VBG_END_DONE)
+		return false;
+	for (i = 0; i < call->parm_count; i++) {
+		if (call->buffers[i].carrier == VBG_CARRY_GIVEN &&
+		    (end == VBG_END_LOST || call->buffers[i].no_bounce))
+			return true;
+	}
+	return false;
 }

@@ -79,6 +79,7 @@
 /* Types of call parameters beyond those of the kernel's header. */
 #define VBG_PARM_EMBEDDED		11
 #define VBG_PARM_CONTIGUOUS		12
+#define VBG_PARM_NO_BOUNCE		13
 
 #define VBG_HGCM_DONE			0x1u
 

@@ -11,6 +11,25 @@
 #include <linux/types.h>
 #include <linux/vbox_utils.h>
 
+/*
+ * Parameter types of vbg_hgcm_call_async() besides those of the kernel's header: a buffer given by
+ * its pages. The pointer's size is that of the buffer, its linear address that of a struct
+ * vbg_hgcm_pages. The host works on the pages themselves where it can; nothing is copied then.
+ */
+#define VBG_HGCM_PARM_PAGES_IN	0x101	/* read by the host */
+#define VBG_HGCM_PARM_PAGES_OUT	0x102	/* written by the host */
+
+/**
+ * struct vbg_hgcm_pages - A buffer made of pages.
+ * @pages:	Pages, each used to its end but the last. The caller holds references, until
+ *		vbg_hgcm_async.done or longer. The array is not looked at after the submission.
+ * @offset:	Where the buffer starts in the first page.
+ */
+struct vbg_hgcm_pages {
+	struct page **pages;
+	u32 offset;
+};
+
 /**
  * struct vbg_hgcm_async - One asynchronous call; part of the caller's own structure.
  * @done:		Set by the caller. Called once for each call that vbg_hgcm_call_async()
@@ -21,11 +40,15 @@
  * @error:		0 when the host answered, then @vbox_status holds its answer. -ECANCELED
  *			after vbg_hgcm_cancel_async(), -ENODEV when the device went away.
  * @vbox_status:	VirtualBox status of the call; valid when @error is 0.
+ * @pages_lost:	The host may still use buffers given by pages: their references must never
+ *		be dropped. Valid in @done, where it is never so with an @error of 0, and
+ *			when vbg_hgcm_call_async() returned -EIO. Other buffers are taken care of.
  */
 struct vbg_hgcm_async {
 	void (*done)(struct vbg_hgcm_async *call);
 	int error;
 	int vbox_status;
+	bool pages_lost;
 };
 
 /**
@@ -34,8 +57,8 @@ struct vbg_hgcm_async {
  * @requestor:		VMMDEV_REQUESTOR_* word of the caller.
  * @client_id:		Client of vbg_hgcm_connect().
  * @function:		Function of the service.
- * @parms:		Parameters of types 1, 2 and 7 to 9 (kernel memory). Array and buffers stay
- *			valid until @call->done; values are updated before it.
+ * @parms:		Parameters of types 1, 2 and 7 to 9 (kernel memory), and those by pages. Array
+ *			and buffers stay valid until @call->done; values are updated before it.
  * @parm_count:		Number of parameters, 32 at most.
  * @call:		Identity of the call; stays valid until @call->done.
  *
@@ -54,7 +77,7 @@ int vbg_hgcm_call_async(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 
  *
  * After a return of true the call is over and @call->done has been called. After false the call
  * had completed already; @call->done has run, or will at once. Memory the host did not give back
- * stays pinned, so buffers may be freed in either case.
+ * stays pinned, so buffers may be freed in either case; of pages see @call->pages_lost.
  *
  * Context: Process context, may sleep.
  * Return: true if the call was cancelled.
