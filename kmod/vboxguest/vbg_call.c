@@ -23,14 +23,14 @@ static void vbg_call_free(struct vbg_call *call)
 	kfree(call);
 }
 
-static struct vbg_call *vbg_call_alloc(void)
+static struct vbg_call *vbg_call_alloc(struct vbg_dev *gdev)
 {
 	struct vbg_call *call = kzalloc(sizeof(*call), GFP_KERNEL);
 
 	if (!call)
 		return NULL;
-	call->page = (void *)__get_free_page(GFP_KERNEL | GFP_DMA32);
-	if (!call->page || upper_32_bits(virt_to_phys(call->page))) {
+	call->page = (void *)__get_free_page(GFP_KERNEL | vbg_block_zone(gdev));
+	if (!call->page || !vbg_block_reachable(gdev, call->page, PAGE_SIZE)) {
 		vbg_call_free(call);
 		return NULL;
 	}
@@ -55,7 +55,7 @@ static struct vbg_call *vbg_call_get(struct vbg_dev *gdev)
 	if (call) {
 		vbg_count(gdev, VBG_CNT_BLOCKS_POOLED, 1);
 	} else {
-		call = vbg_call_alloc();
+		call = vbg_call_alloc(gdev);
 		vbg_count(gdev, VBG_CNT_BLOCKS_ALLOCATED, 1);
 	}
 	if (call)
@@ -100,7 +100,7 @@ int vbg_call_pool_fill(struct vbg_dev *gdev)
 	struct vbg_call *call;
 
 	while (hgcm->pool_count < VBG_POOL_RESERVE) {
-		call = vbg_call_alloc();
+		call = vbg_call_alloc(gdev);
 		if (!call)
 			return -ENOMEM;
 		list_add(&call->pool_node, &hgcm->pool);

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/uaccess.h>
 
 #include "vbg_core.h"
 
@@ -63,6 +64,36 @@ static int vbg_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * What VirtualBox's own driver offers to programs that follow the mouse: one byte
+ * after it has moved, else nothing. It never blocks; poll() tells when.
+ */
+static ssize_t vbg_read(struct file *file, char __user *buffer, size_t size, loff_t *offset)
+{
+	struct vbg_session *session = file->private_data;
+
+	if (READ_ONCE(session->gdev->hgcm.dying))
+		return -ENODEV;
+	if (!size || !vbg_events_mouse_moved(session))
+		return 0;
+	return put_user(0, buffer) ? -EFAULT : 1;
+}
+
+static __poll_t vbg_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct vbg_session *session = file->private_data;
+
+	poll_wait(file, &session->gdev->events.wait, table);
+	return vbg_events_poll(session);
+}
+
+static int vbg_fasync(int fd, struct file *file, int on)
+{
+	struct vbg_session *session = file->private_data;
+
+	return fasync_helper(fd, file, on, &session->gdev->events.fasync);
+}
+
 static long vbg_unlocked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vbg_session *session = file->private_data;
@@ -79,6 +110,9 @@ static const struct file_operations vbg_guest_fops = {
 	.owner = THIS_MODULE,
 	.open = vbg_open_guest,
 	.release = vbg_release,
+	.read = vbg_read,
+	.poll = vbg_poll,
+	.fasync = vbg_fasync,
 	.unlocked_ioctl = vbg_unlocked_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
@@ -87,6 +121,9 @@ static const struct file_operations vbg_user_fops = {
 	.owner = THIS_MODULE,
 	.open = vbg_open_user,
 	.release = vbg_release,
+	.read = vbg_read,
+	.poll = vbg_poll,
+	.fasync = vbg_fasync,
 	.unlocked_ioctl = vbg_unlocked_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -90,7 +90,7 @@ static struct vbg_client *vbg_client_alloc(struct vbg_dev *gdev)
 	if (!client)
 		return NULL;
 	client->op.gdev = gdev;
-	client->op.hdr = vbg_block_alloc(VBG_CLIENT_BLOCK);
+	client->op.hdr = vbg_block_alloc(gdev, VBG_CLIENT_BLOCK);
 	if (!client->op.hdr) {
 		kfree(client);
 		return NULL;

@@ -8,13 +8,16 @@
 
 #include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/gfp.h>
 #include <linux/interrupt.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/percpu-refcount.h>
 #include <linux/percpu.h>
+#include <linux/poll.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/vbox_err.h>
@@ -39,9 +42,13 @@ struct vbg_session;
 #define VBG_ADDITIONS_REVISION	170484
 #define VBG_ADDITIONS_NAME	"7.2.2_OpenHGCM"
 
-/* Events the kernel itself needs, whatever sessions ask for. */
-#define VBG_FIXED_EVENTS	(VBG_EVENT_HGCM | VBG_EVENT_MOUSE_POSITION | \
+/* Events for the kernel alone. */
+#define VBG_KERNEL_EVENTS	(VBG_EVENT_HGCM | VBG_EVENT_MOUSE_POSITION | \
 				 VBG_EVENT_BALLOON_CHANGE)
+/* Events for the kernel and for the programs that ask for them. */
+#define VBG_SHARED_EVENTS	(VBG_EVENT_RESTORED | VBG_EVENT_STATISTICS_INTERVAL)
+/* Events the kernel itself needs, whatever sessions ask for. */
+#define VBG_FIXED_EVENTS	(VBG_KERNEL_EVENTS | VBG_SHARED_EVENTS)
 
 /*
  * Preset of a request's status. No host returns it, so when it is still there
@@ -129,12 +136,16 @@ struct vbg_hgcm_state {
  * @lock:	Taken in the interrupt handler. Protects @pending and the
  *		acquired capabilities of sessions as waiters see them.
  * @pending:	Events that arrived and that nobody took yet.
- * @wait:	Threads in WAIT_FOR_EVENTS.
+ * @mouse_moves: Number of positions that were announced; wraps.
+ * @wait:	Threads in WAIT_FOR_EVENTS and poll().
+ * @fasync:	Files whose owners want SIGIO.
  */
 struct vbg_events_state {
 	spinlock_t lock;		/* @pending */
 	u32 pending;
+	u32 mouse_moves;
 	wait_queue_head_t wait;
+	struct fasync_struct *fasync;
 };
 
 /**
@@ -144,7 +155,10 @@ struct vbg_events_state {
  *		in-kernel use, killed by removal.
  * @idle:	Completed when @active dropped to zero.
  * @pdev:	The PCI device.
- * @port:	First port of BAR0.
+ * @bars:	BARs in use, as a mask.
+ * @port:	First port of BAR0; 0 if the device has none.
+ * @regs:	Registers of BAR3, used in place of the ports, or NULL.
+ * @wide:	The request register takes 64-bit addresses. Constant.
  * @mem:	First page of BAR1.
  * @ext:	Extension block of BAR1 or NULL (openhgcm/vmmdev_ext.h).
  * @irq_mode:	How interrupts are acknowledged. Constant once the handler runs.
@@ -157,11 +171,14 @@ struct vbg_events_state {
  * @silent:	The last submission was not looked at; see vbg_hgcm_state.
  * @ack_req:	For the interrupt handler only.
  * @ack_lock:	Protects @ack_req against the few other users.
- * @ctl_lock:	Protects @ctl_req, @host_filter, @host_caps, @acquire_mode,
- *		@sessions and each session's filter and capabilities. Sleeping.
+ * @ctl_lock:	Protects @ctl_req, @host_filter, @user_filter, @host_caps,
+ *		@host_mouse, @acquire_mode, @sessions and each session's filter,
+ *		capabilities and mouse features. Sleeping.
  * @ctl_req:	Preallocated request for filter and capabilities.
  * @host_filter: What was reported to the host.
+ * @user_filter: What sessions want of it; read by the interrupt handler.
  * @host_caps:	What was reported to the host.
+ * @host_mouse:	What was reported to the host.
  * @acquire_mode: Capabilities that one session at a time owns.
  * @sessions:	Open files.
  * @hgcm:	Calls in flight.
@@ -175,7 +192,16 @@ struct vbg_events_state {
  * @balloon_change: Preallocated request for one chunk.
  * @balloon:	Chunks the host has.
  * @balloon_chunks: Number of chunks in @balloon.
+ * @balloon_stopped: The device is going away: no more inflating.
+ * @balloon_oom: Gives memory back before a process is killed for it.
+ * @balloon_rest_until: In jiffies: no inflating before, after memory was short.
+ * @stats_work:	Reports statistics; runs only while the host wants them.
+ * @stats_interval: Preallocated request for the interval.
+ * @stats_report: Preallocated request for the report.
+ * @stats_busy:	Busy time and real time at the last report, in nanoseconds.
+ * @restore_work: Greets a host that restored the machine from a saved state.
  * @input:	Absolute pointer; NULL unless registered. Under @mouse_lock.
+ * @input_features: Mouse features for it; vbg_dev.ctl_lock.
  * @mouse_work:	Fetches and reports the position.
  * @mouse_lock:	Protects @mouse_req and @input. Sleeping.
  * @mouse_req:	Preallocated request for the mouse.
@@ -190,7 +216,10 @@ struct vbg_dev {
 	struct completion idle;
 
 	struct pci_dev *pdev;
+	int bars;
 	unsigned long port;
+	void __iomem *regs;
+	bool wide;
 	void __iomem *mem;
 	u32 *ext;
 	enum vbg_irq_mode irq_mode;
@@ -208,7 +237,9 @@ struct vbg_dev {
 	struct mutex ctl_lock;		/* masks and sessions */
 	struct vbg_req_mask *ctl_req;
 	u32 host_filter;
+	u32 user_filter;
 	u32 host_caps;
+	u32 host_mouse;
 	u32 acquire_mode;
 	struct list_head sessions;
 
@@ -220,13 +251,26 @@ struct vbg_dev {
 	unsigned long heartbeat_jiffies;
 
 	struct mutex balloon_lock;	/* the balloon */
-	struct work_struct balloon_work;
+	struct delayed_work balloon_work;
 	struct vbg_req_balloon_info *balloon_info;
 	struct vbg_req_balloon_change *balloon_change;
 	struct list_head balloon;
 	u32 balloon_chunks;
+	bool balloon_stopped;
+	struct notifier_block balloon_oom;
+	unsigned long balloon_rest_until;
+
+	struct delayed_work stats_work;
+	struct vbg_req_stats_interval *stats_interval;
+	struct vbg_req_stats *stats_report;
+	struct vbg_stats_busy {
+		u64 user, kernel, elapsed;
+	} stats_busy;
+
+	struct work_struct restore_work;
 
 	struct input_dev *input;
+	u32 input_features;
 	struct work_struct mouse_work;
 	struct mutex mouse_lock;		/* @mouse_req, @input */
 	struct vbg_req_mouse *mouse_req;
@@ -243,7 +287,7 @@ static inline void vbg_count(struct vbg_dev *gdev, enum vbg_counter which, u64 a
 }
 
 /* vbg_device.c: life of the device structure, talking to the host at start and end. */
-struct vbg_dev *vbg_dev_create(struct pci_dev *pdev);
+struct vbg_dev *vbg_dev_create(struct pci_dev *pdev, bool wide);
 void vbg_dev_get(struct vbg_dev *gdev);
 void vbg_dev_put(struct vbg_dev *gdev);
 void vbg_dev_destroy(struct vbg_dev *gdev);
@@ -251,7 +295,7 @@ int vbg_dev_greet(struct vbg_dev *gdev);
 int vbg_dev_start(struct vbg_dev *gdev);
 void vbg_dev_stop(struct vbg_dev *gdev);
 void vbg_dev_suspend(struct vbg_dev *gdev);
-int vbg_dev_resume(struct vbg_dev *gdev);
+int vbg_dev_resume(struct vbg_dev *gdev, bool new_kernel);
 
 /* Use of the device by a thread; false when it is going away. */
 static inline bool vbg_dev_enter(struct vbg_dev *gdev)
@@ -265,10 +309,16 @@ static inline void vbg_dev_leave(struct vbg_dev *gdev)
 }
 
 /* vbg_request.c: memory of requests, and submission. */
-void *vbg_block_alloc(size_t size);
+static inline gfp_t vbg_block_zone(const struct vbg_dev *gdev)
+{
+	return gdev->wide ? 0 : GFP_DMA32;
+}
+
+bool vbg_block_reachable(const struct vbg_dev *gdev, const void *block, size_t size);
+void *vbg_block_alloc(struct vbg_dev *gdev, size_t size);
 void vbg_block_free(void *block, size_t size);
 void vbg_req_prepare(void *req, u32 size, u32 type, u32 requestor);
-void *vbg_req_alloc(u32 size, u32 type, u32 requestor);
+void *vbg_req_alloc(struct vbg_dev *gdev, u32 size, u32 type, u32 requestor);
 void vbg_req_free(struct vbg_dev *gdev, void *req, u32 size, int rc);
 int vbg_req_submit(struct vbg_dev *gdev, void *req);
 bool vbg_host_answers(struct vbg_dev *gdev);
@@ -279,6 +329,8 @@ irqreturn_t vbg_irq(int irq, void *data);
 void vbg_events_collect(struct vbg_dev *gdev);
 void vbg_events_dispatch(struct vbg_dev *gdev, u32 events);
 void vbg_events_wake(struct vbg_dev *gdev);
+__poll_t vbg_events_poll(struct vbg_session *session);
+bool vbg_events_mouse_moved(struct vbg_session *session);
 int vbg_events_wait(struct vbg_session *session, u32 wanted, u32 timeout_ms, u32 *events);
 int vbg_filter_sync(struct vbg_dev *gdev, u32 wanted);
 
@@ -364,6 +416,8 @@ void vbg_call_pool_drain(struct vbg_dev *gdev);
  * @requestor:	VMMDEV_REQUESTOR_* word, computed at open.
  * @user_device: Opened through the unprivileged node.
  * @filter:	Events wanted; vbg_dev.ctl_lock.
+ * @mouse_features: Mouse features set; vbg_dev.ctl_lock.
+ * @mouse_moves: Of vbg_events_state, at the last read(); the event lock.
  * @set_caps:	Capabilities in set mode; vbg_dev.ctl_lock.
  * @acquired_caps: Capabilities owned; vbg_dev.ctl_lock and, for writing, the
  *		event lock.
@@ -378,6 +432,8 @@ struct vbg_session {
 	u32 requestor;
 	bool user_device;
 	u32 filter;
+	u32 mouse_features;
+	u32 mouse_moves;
 	u32 set_caps;
 	u32 acquired_caps;
 	bool interrupted;
@@ -398,6 +454,7 @@ int vbg_session_acquire_caps(struct vbg_session *session, u32 or_mask, u32 not_m
 			     bool only_mode);
 int vbg_session_set_caps(struct vbg_session *session, u32 or_mask, u32 not_mask,
 			 u32 *session_caps, u32 *global_caps);
+int vbg_session_set_mouse(struct vbg_session *session, u32 features);
 int vbg_caps_report(struct vbg_dev *gdev, u32 caps);
 
 /* vbg_chardev.c: the nodes. */
@@ -424,11 +481,19 @@ void vbg_heartbeat_exit(struct vbg_dev *gdev);
 
 /* vbg_balloon.c */
 int vbg_balloon_init(struct vbg_dev *gdev);
+void vbg_balloon_start(struct vbg_dev *gdev);
 void vbg_balloon_stop(struct vbg_dev *gdev);
 void vbg_balloon_exit(struct vbg_dev *gdev);
 
+/* vbg_stats.c */
+int vbg_stats_init(struct vbg_dev *gdev);
+void vbg_stats_start(struct vbg_dev *gdev);
+void vbg_stats_stop(struct vbg_dev *gdev);
+void vbg_stats_exit(struct vbg_dev *gdev);
+
 /* vbg_mouse.c */
 int vbg_mouse_init(struct vbg_dev *gdev);
+int vbg_mouse_report(struct vbg_dev *gdev, u32 features);
 int vbg_mouse_register(struct vbg_dev *gdev);
 void vbg_mouse_unregister(struct vbg_dev *gdev);
 void vbg_mouse_exit(struct vbg_dev *gdev);

@@ -12,6 +12,8 @@
 
 #include "vbg_core.h"
 
+static void vbg_dev_restored(struct work_struct *work);
+
 static void vbg_dev_idle(struct percpu_ref *ref)
 {
 	struct vbg_dev *gdev = container_of(ref, struct vbg_dev, active);
@@ -22,9 +24,9 @@ static void vbg_dev_idle(struct percpu_ref *ref)
 /* The requests that must exist when there is no memory. */
 static int vbg_dev_alloc_requests(struct vbg_dev *gdev)
 {
-	gdev->ack_req = vbg_req_alloc(sizeof(*gdev->ack_req), VMMDEVREQ_ACKNOWLEDGE_EVENTS,
+	gdev->ack_req = vbg_req_alloc(gdev, sizeof(*gdev->ack_req), VMMDEVREQ_ACKNOWLEDGE_EVENTS,
 				      VBG_REQUESTOR_DRIVER);
-	gdev->ctl_req = vbg_block_alloc(sizeof(*gdev->ctl_req));
+	gdev->ctl_req = vbg_block_alloc(gdev, sizeof(*gdev->ctl_req));
 	return gdev->ack_req && gdev->ctl_req ? 0 : -ENOMEM;
 }
 
@@ -39,11 +41,12 @@ static void vbg_dev_free_requests(struct vbg_dev *gdev)
 /**
  * vbg_dev_create() - Allocate a device and all it needs before talking to it.
  * @pdev:	PCI device.
+ * @wide:	Its request register takes 64-bit addresses.
  *
  * Context: Probe.
  * Return: The device with one reference, or an ERR_PTR with -ENOMEM.
  */
-struct vbg_dev *vbg_dev_create(struct pci_dev *pdev)
+struct vbg_dev *vbg_dev_create(struct pci_dev *pdev, bool wide)
 {
 	struct vbg_dev *gdev = kzalloc(sizeof(*gdev), GFP_KERNEL);
 
@@ -54,6 +57,8 @@ struct vbg_dev *vbg_dev_create(struct pci_dev *pdev)
 	mutex_init(&gdev->ctl_lock);
 	INIT_LIST_HEAD(&gdev->sessions);
 	gdev->pdev = pdev;
+	gdev->wide = wide;
+	INIT_WORK(&gdev->restore_work, vbg_dev_restored);
 	vbg_events_init(gdev);
 
 	gdev->counters = alloc_percpu(struct vbg_counters);
@@ -69,10 +74,14 @@ struct vbg_dev *vbg_dev_create(struct pci_dev *pdev)
 		goto exit_hgcm;
 	if (vbg_balloon_init(gdev))
 		goto exit_heartbeat;
-	if (vbg_mouse_init(gdev))
+	if (vbg_stats_init(gdev))
 		goto exit_balloon;
+	if (vbg_mouse_init(gdev))
+		goto exit_stats;
 	return gdev;
 
+exit_stats:
+	vbg_stats_exit(gdev);
 exit_balloon:
 	vbg_balloon_exit(gdev);
 exit_heartbeat:
@@ -99,7 +108,9 @@ free_dev:
  */
 void vbg_dev_destroy(struct vbg_dev *gdev)
 {
+	cancel_work_sync(&gdev->restore_work);
 	vbg_mouse_exit(gdev);
+	vbg_stats_exit(gdev);
 	vbg_balloon_exit(gdev);
 	vbg_heartbeat_exit(gdev);
 	vbg_hgcm_exit(gdev);
@@ -153,7 +164,7 @@ static int vbg_dev_query_host(struct vbg_dev *gdev)
 	struct vbg_req_host_version *req;
 	int rc;
 
-	req = vbg_req_alloc(sizeof(*req), VMMDEVREQ_GET_HOST_VERSION, VBG_REQUESTOR_DRIVER);
+	req = vbg_req_alloc(gdev, sizeof(*req), VMMDEVREQ_GET_HOST_VERSION, VBG_REQUESTOR_DRIVER);
 	if (!req)
 		return -ENOMEM;
 	rc = vbg_req_submit(gdev, req);
@@ -177,7 +188,7 @@ static int vbg_dev_report_info2(struct vbg_dev *gdev)
 {
 	struct vbg_req_guest_info2 *req;
 
-	req = vbg_req_alloc(sizeof(*req), VMMDEVREQ_REPORT_GUEST_INFO2, VBG_REQUESTOR_DRIVER);
+	req = vbg_req_alloc(gdev, sizeof(*req), VMMDEVREQ_REPORT_GUEST_INFO2, VBG_REQUESTOR_DRIVER);
 	if (!req)
 		return VERR_NO_MEMORY;
 	req->major = VBG_ADDITIONS_MAJOR;
@@ -193,7 +204,7 @@ static int vbg_dev_report_info(struct vbg_dev *gdev)
 {
 	struct vbg_req_guest_info *req;
 
-	req = vbg_req_alloc(sizeof(*req), VMMDEVREQ_REPORT_GUEST_INFO, VBG_REQUESTOR_DRIVER);
+	req = vbg_req_alloc(gdev, sizeof(*req), VMMDEVREQ_REPORT_GUEST_INFO, VBG_REQUESTOR_DRIVER);
 	if (!req)
 		return VERR_NO_MEMORY;
 	req->interface_version = VBG_IFACE_VERSION;
@@ -223,7 +234,8 @@ static void vbg_dev_report_status(struct vbg_dev *gdev, u32 status)
 	struct vbg_req_guest_status *req;
 	int rc;
 
-	req = vbg_req_alloc(sizeof(*req), VMMDEVREQ_REPORT_GUEST_STATUS, VBG_REQUESTOR_DRIVER);
+	req = vbg_req_alloc(gdev, sizeof(*req), VMMDEVREQ_REPORT_GUEST_STATUS,
+			    VBG_REQUESTOR_DRIVER);
 	if (!req)
 		return;
 	req->facility = VBG_FACILITY_DRIVER;
@@ -233,38 +245,44 @@ static void vbg_dev_report_status(struct vbg_dev *gdev, u32 status)
 		pr_warn("vboxguest: the host refused the driver's status: %d\n", rc);
 }
 
-static u64 vbg_dev_query_session_id(struct vbg_dev *gdev)
+/* Returns the status; the id is 0 for hosts that have none. */
+static int vbg_dev_query_session_id(struct vbg_dev *gdev, u64 *id)
 {
 	struct vbg_req_session_id *req;
-	u64 id = 0;
 	int rc;
 
-	req = vbg_req_alloc(sizeof(*req), VMMDEVREQ_GET_SESSION_ID, VBG_REQUESTOR_DRIVER);
+	*id = 0;
+	req = vbg_req_alloc(gdev, sizeof(*req), VMMDEVREQ_GET_SESSION_ID, VBG_REQUESTOR_DRIVER);
 	if (!req)
-		return 0;
+		return VERR_NO_MEMORY;
 	rc = vbg_req_submit(gdev, req);
 	if (rc >= 0)
-		id = req->id;
+		*id = req->id;
 	vbg_req_free(gdev, req, sizeof(*req), rc);
-	return id;
+	return rc;
 }
 
-/* Events of all sessions, and what the host believes of the guest. */
+/* Events, capabilities and mouse features of all sessions, whatever the host believes. */
 static int vbg_dev_sync_masks(struct vbg_dev *gdev)
 {
 	struct vbg_session *session;
-	u32 filter = 0, caps = 0;
+	u32 filter = 0, caps = 0, mouse;
 	int rc;
 
 	mutex_lock(&gdev->ctl_lock);
+	mouse = gdev->input_features;
 	list_for_each_entry(session, &gdev->sessions, node) {
 		filter |= session->filter;
+		mouse |= session->mouse_features;
 		caps |= session->set_caps | session->acquired_caps;
 	}
 	gdev->host_filter = 0;
 	rc = vbg_filter_sync(gdev, filter);
 	if (rc >= 0)
 		rc = vbg_caps_report(gdev, caps);
+	gdev->host_mouse = U32_MAX;
+	if (rc >= 0)
+		rc = vbg_mouse_report(gdev, mouse);
 	mutex_unlock(&gdev->ctl_lock);
 	return vbg_status_code_to_errno(rc);
 }
@@ -286,7 +304,8 @@ int vbg_dev_greet(struct vbg_dev *gdev)
 	ret = vbg_dev_introduce(gdev);
 	if (ret)
 		return ret;
-	gdev->session_id = vbg_dev_query_session_id(gdev);
+	/* Hosts without session ids are old, not broken. */
+	vbg_dev_query_session_id(gdev, &gdev->session_id);
 	return 0;
 }
 
@@ -317,8 +336,33 @@ int vbg_dev_start(struct vbg_dev *gdev)
 	vbg_events_collect(gdev);
 	vbg_heartbeat_start(gdev);
 	vbg_dev_report_status(gdev, VBG_STATUS_ACTIVE);
-	schedule_work(&gdev->balloon_work);
+	vbg_balloon_start(gdev);
+	vbg_stats_start(gdev);
 	return 0;
+}
+
+/*
+ * The host has restored the machine from a saved state: the device and the
+ * clients are as they were when it was saved. What the host side keeps outside of
+ * the state (timers, wishes) is gone through once more.
+ */
+static void vbg_dev_restored(struct work_struct *work)
+{
+	struct vbg_dev *gdev = container_of(work, struct vbg_dev, restore_work);
+	u64 id;
+
+	if (!vbg_dev_enter(gdev))
+		return;
+	if (vbg_dev_query_session_id(gdev, &id) >= 0)
+		gdev->session_id = id;
+	pr_info_ratelimited("vboxguest: the host has restored the machine from a saved state\n");
+	vbg_dev_sync_masks(gdev);
+	vbg_hgcm_scan(gdev);
+	vbg_heartbeat_stop(gdev);
+	vbg_heartbeat_start(gdev);
+	vbg_balloon_start(gdev);
+	vbg_stats_start(gdev);
+	vbg_dev_leave(gdev);
 }
 
 /* Back to how the host knew us before vbg_dev_start(). Needs no memory but for the status. */
@@ -326,6 +370,7 @@ static void vbg_dev_quiesce(struct vbg_dev *gdev)
 {
 	struct vbg_req_mask *req = gdev->ctl_req;
 
+	vbg_stats_stop(gdev);
 	vbg_heartbeat_stop(gdev);
 	vbg_dev_report_status(gdev, VBG_STATUS_INACTIVE);
 
@@ -353,6 +398,7 @@ void vbg_dev_stop(struct vbg_dev *gdev)
 	vbg_hgcm_abort_waiters(gdev);
 	vbg_events_wake(gdev);
 	wait_for_completion(&gdev->idle);
+	cancel_work_sync(&gdev->restore_work);
 
 	/* Files that are still open lose their clients here and notice later. */
 	mutex_lock(&gdev->ctl_lock);
@@ -375,29 +421,38 @@ void vbg_dev_stop(struct vbg_dev *gdev)
  */
 void vbg_dev_suspend(struct vbg_dev *gdev)
 {
+	cancel_work_sync(&gdev->restore_work);
+	cancel_delayed_work_sync(&gdev->balloon_work);
+	vbg_stats_stop(gdev);
 	vbg_heartbeat_stop(gdev);
 }
 
 /**
  * vbg_dev_resume() - Continue, with a device that may have been reset.
  * @gdev:	Device.
+ * @new_kernel:	Another kernel has run in between (hibernation), and may have
+ *		introduced itself to the device.
  *
- * A new session id tells that the host has forgotten everything: calls in
- * flight end, and clients of before are gone.
+ * A device that is locked has been reset, and the host has forgotten everything:
+ * calls in flight end, and clients of before are gone. A new session id alone
+ * does not tell: a machine restored from a saved state has one, too.
  *
  * Context: Resume; the interrupt works.
  * Return: 0 or an error.
  */
-int vbg_dev_resume(struct vbg_dev *gdev)
+int vbg_dev_resume(struct vbg_dev *gdev, bool new_kernel)
 {
 	struct vbg_session *session;
-	u64 before = gdev->session_id;
+	u64 id;
+	bool reset;
 	int ret;
 
+	reset = vbg_dev_query_session_id(gdev, &id) == VERR_NOT_SUPPORTED ||
+		(new_kernel && id != gdev->session_id);
 	ret = vbg_dev_greet(gdev);
 	if (ret)
 		return ret;
-	if (before != gdev->session_id) {
+	if (reset) {
 		pr_info("vboxguest: the host was reset; HGCM clients have to connect again\n");
 		vbg_hgcm_host_reset(gdev);
 		mutex_lock(&gdev->ctl_lock);

@@ -4,6 +4,7 @@
  * device offers, handing events to those inside the kernel that want them, and
  * keeping the others for user programs.
  */
+#include <linux/fs.h>
 #include <linux/freezer.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
@@ -38,7 +39,8 @@ static u32 vbg_events_acknowledge(struct vbg_dev *gdev)
 	int rc;
 
 	if (gdev->host_features & VBG_HVF_FAST_IRQ_ACK) {
-		events = inl(gdev->port + VBG_PORT_FAST);
+		events = gdev->regs ? readl(gdev->regs + VBG_REG_FAST) :
+				      inl(gdev->port + VBG_REG_FAST);
 		vbg_count(gdev, VBG_CNT_PORT_READS, 1);
 		return events == VBG_FAST_ACK_LOCKED ? 0 : events;
 	}
@@ -114,22 +116,31 @@ void vbg_events_collect(struct vbg_dev *gdev)
  */
 void vbg_events_dispatch(struct vbg_dev *gdev, u32 events)
 {
+	bool moved = events & VBG_EVENT_MOUSE_POSITION;
 	unsigned long flags;
 
 	if (events & VBG_EVENT_HGCM)
 		vbg_hgcm_scan(gdev);
-	if (events & VBG_EVENT_MOUSE_POSITION)
+	if (moved)
 		schedule_work(&gdev->mouse_work);
 	if (events & VBG_EVENT_BALLOON_CHANGE)
-		schedule_work(&gdev->balloon_work);
+		vbg_balloon_start(gdev);
+	if (events & VBG_EVENT_STATISTICS_INTERVAL)
+		vbg_stats_start(gdev);
+	if (events & VBG_EVENT_RESTORED)
+		schedule_work(&gdev->restore_work);
 
-	events &= VBG_EVENT_VALID_MASK & ~VBG_FIXED_EVENTS;
-	if (!events)
+	events &= VBG_EVENT_VALID_MASK & ~VBG_KERNEL_EVENTS;
+	/* These come whether or not a program asked for them. */
+	events &= ~VBG_SHARED_EVENTS | READ_ONCE(gdev->user_filter);
+	if (!events && !moved)
 		return;
 	spin_lock_irqsave(&gdev->events.lock, flags);
 	gdev->events.pending |= events;
+	gdev->events.mouse_moves += moved;
 	spin_unlock_irqrestore(&gdev->events.lock, flags);
 	wake_up(&gdev->events.wait);
+	kill_fasync(&gdev->events.fasync, SIGIO, POLL_IN);
 }
 
 /**
@@ -141,6 +152,20 @@ void vbg_events_dispatch(struct vbg_dev *gdev, u32 events)
 void vbg_events_wake(struct vbg_dev *gdev)
 {
 	wake_up_all(&gdev->events.wait);
+	kill_fasync(&gdev->events.fasync, SIGIO, POLL_IN);
+}
+
+/* Those of @wanted that are pending and that the session may see. Called with the lock held. */
+static u32 vbg_events_visible(const struct vbg_session *session, u32 wanted)
+{
+	struct vbg_dev *gdev = session->gdev;
+	u32 foreign = READ_ONCE(gdev->acquire_mode) & ~session->acquired_caps;
+
+	if (foreign & VBG_CAP_GRAPHICS)
+		wanted &= ~VBG_EVENT_DISPLAY_CHANGE;
+	if (foreign & VBG_CAP_SEAMLESS)
+		wanted &= ~VBG_EVENT_SEAMLESS_CHANGE;
+	return gdev->events.pending & wanted;
 }
 
 /* Take the wanted events the session may see. True if the wait is over. */
@@ -148,20 +173,66 @@ static bool vbg_events_take(struct vbg_session *session, u32 wanted, u32 *taken)
 {
 	struct vbg_dev *gdev = session->gdev;
 	struct vbg_events_state *state = &gdev->events;
-	u32 foreign;
 	bool over;
 
 	spin_lock_irq(&state->lock);
-	foreign = READ_ONCE(gdev->acquire_mode) & ~session->acquired_caps;
-	if (foreign & VBG_CAP_GRAPHICS)
-		wanted &= ~VBG_EVENT_DISPLAY_CHANGE;
-	if (foreign & VBG_CAP_SEAMLESS)
-		wanted &= ~VBG_EVENT_SEAMLESS_CHANGE;
-	*taken = session->interrupted ? 0 : state->pending & wanted;
+	*taken = session->interrupted ? 0 : vbg_events_visible(session, wanted);
 	state->pending &= ~*taken;
 	over = *taken || session->interrupted || READ_ONCE(gdev->hgcm.dying);
 	spin_unlock_irq(&state->lock);
 	return over;
+}
+
+/* Does the session care about positions? Called with the lock held. */
+static bool vbg_events_mouse_news(const struct vbg_session *session)
+{
+	return session->mouse_moves != session->gdev->events.mouse_moves &&
+	       (READ_ONCE(session->mouse_features) ||
+		READ_ONCE(session->filter) & VBG_EVENT_MOUSE_POSITION);
+}
+
+/**
+ * vbg_events_poll() - Is there something for the session?
+ * @session:	Session.
+ *
+ * That is an event of its filter which it may take, or a new position of the
+ * mouse since its last read() if it has set mouse features or has that event in
+ * its filter.
+ *
+ * Context: Process context.
+ * Return: EPOLLIN | EPOLLRDNORM, 0, or EPOLLERR | EPOLLHUP when the device is gone.
+ */
+__poll_t vbg_events_poll(struct vbg_session *session)
+{
+	struct vbg_dev *gdev = session->gdev;
+	bool ready;
+
+	if (READ_ONCE(gdev->hgcm.dying))
+		return EPOLLERR | EPOLLHUP;
+	spin_lock_irq(&gdev->events.lock);
+	ready = vbg_events_visible(session, READ_ONCE(session->filter)) ||
+		vbg_events_mouse_news(session);
+	spin_unlock_irq(&gdev->events.lock);
+	return ready ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+/**
+ * vbg_events_mouse_moved() - Has the mouse moved since the last call?
+ * @session:	Session.
+ *
+ * Context: Process context.
+ * Return: true if it has, and the session wants to know.
+ */
+bool vbg_events_mouse_moved(struct vbg_session *session)
+{
+	struct vbg_dev *gdev = session->gdev;
+	bool moved;
+
+	spin_lock_irq(&gdev->events.lock);
+	moved = vbg_events_mouse_news(session);
+	session->mouse_moves = gdev->events.mouse_moves;
+	spin_unlock_irq(&gdev->events.lock);
+	return moved;
 }
 
 /**
@@ -203,9 +274,12 @@ int vbg_events_wait(struct vbg_session *session, u32 wanted, u32 timeout_ms, u32
 int vbg_filter_sync(struct vbg_dev *gdev, u32 wanted)
 {
 	struct vbg_req_mask *req = gdev->ctl_req;
+	u32 before = gdev->user_filter;
 	int rc;
 
 	lockdep_assert_held(&gdev->ctl_lock);
+	/* Ahead of the host: the first event may come before the request returns. */
+	WRITE_ONCE(gdev->user_filter, wanted);
 	wanted |= VBG_FIXED_EVENTS;
 	if (wanted == gdev->host_filter)
 		return VINF_SUCCESS;
@@ -216,5 +290,7 @@ int vbg_filter_sync(struct vbg_dev *gdev, u32 wanted)
 	rc = vbg_req_submit(gdev, req);
 	if (rc >= 0)
 		gdev->host_filter = wanted;
+	else
+		WRITE_ONCE(gdev->user_filter, before);
 	return rc;
 }

@@ -33,7 +33,7 @@ static void vbg_heartbeat_work(struct work_struct *work)
 int vbg_heartbeat_init(struct vbg_dev *gdev)
 {
 	INIT_DELAYED_WORK(&gdev->heartbeat_work, vbg_heartbeat_work);
-	gdev->heartbeat_req = vbg_block_alloc(sizeof(*gdev->heartbeat_req));
+	gdev->heartbeat_req = vbg_block_alloc(gdev, sizeof(*gdev->heartbeat_req));
 	return gdev->heartbeat_req ? 0 : -ENOMEM;
 }
 
@@ -43,7 +43,8 @@ static int vbg_heartbeat_configure(struct vbg_dev *gdev, bool enable, u64 *inter
 	struct vbg_req_heartbeat *req;
 	int rc;
 
-	req = vbg_req_alloc(sizeof(*req), VMMDEVREQ_HEARTBEAT_CONFIGURE, VBG_REQUESTOR_DRIVER);
+	req = vbg_req_alloc(gdev, sizeof(*req), VMMDEVREQ_HEARTBEAT_CONFIGURE,
+			    VBG_REQUESTOR_DRIVER);
 	if (!req)
 		return VERR_NO_MEMORY;
 	req->enabled = enable;

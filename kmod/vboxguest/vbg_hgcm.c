@@ -489,10 +489,10 @@ int vbg_hgcm_init(struct vbg_dev *gdev)
 	INIT_LIST_HEAD(&hgcm->pool);
 	hgcm->pinned_limit = totalram_pages() / 4;
 
-	hgcm->cancel_req = vbg_block_alloc(sizeof(*hgcm->cancel_req));
+	hgcm->cancel_req = vbg_block_alloc(gdev, sizeof(*hgcm->cancel_req));
 	if (!hgcm->cancel_req)
 		return -ENOMEM;
-	hgcm->probe_req = vbg_block_alloc(sizeof(*hgcm->probe_req));
+	hgcm->probe_req = vbg_block_alloc(gdev, sizeof(*hgcm->probe_req));
 	if (!hgcm->probe_req)
 		goto free_cancel;
 	hgcm->wq = alloc_workqueue("vboxguest", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);

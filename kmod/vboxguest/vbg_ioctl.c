@@ -28,6 +28,7 @@ union vbg_ioctl_fixed {
 	struct vbg_ioctl_set_guest_caps caps;
 	struct vbg_ioctl_check_balloon balloon;
 	struct vbg_ioctl_write_coredump coredump;
+	struct vbg_ioctl_set_mouse_status mouse;
 };
 
 static int vbg_do_version(struct vbg_session *session, union vbg_ioctl_fixed *arg)
@@ -123,6 +124,15 @@ static int vbg_do_check_balloon(struct vbg_session *session, union vbg_ioctl_fix
 	return 0;
 }
 
+static int vbg_do_mouse_status(struct vbg_session *session, union vbg_ioctl_fixed *arg)
+{
+	u32 features = arg->mouse.u.in.features;
+
+	if (features & ~VBG_MOUSE_GUEST_MASK)
+		return -EINVAL;
+	return vbg_status_code_to_errno(vbg_session_set_mouse(session, features));
+}
+
 static int vbg_do_core_dump(struct vbg_session *session, union vbg_ioctl_fixed *arg)
 {
 	struct vbg_dev *gdev = session->gdev;
@@ -131,7 +141,7 @@ static int vbg_do_core_dump(struct vbg_session *session, union vbg_ioctl_fixed *
 
 	if (!vbg_host_answers(gdev))
 		return -EIO;
-	req = vbg_req_alloc(sizeof(*req), VMMDEVREQ_WRITE_COREDUMP, session->requestor);
+	req = vbg_req_alloc(gdev, sizeof(*req), VMMDEVREQ_WRITE_COREDUMP, session->requestor);
 	if (!req)
 		return -ENOMEM;
 	req->value = arg->coredump.u.in.flags;
@@ -183,6 +193,9 @@ static const struct vbg_ioctl_desc vbg_ioctls[] = {
 	{ VBG_IOCTL_WRITE_CORE_DUMP,
 	  VBG_SIZE_TO(vbg_ioctl_write_coredump, u.in),
 	  VBG_SIZE_TO(vbg_ioctl_write_coredump, hdr), vbg_do_core_dump },
+	{ VBG_IOCTL_SET_MOUSE_STATUS,
+	  VBG_SIZE_TO(vbg_ioctl_set_mouse_status, u.in),
+	  VBG_SIZE_TO(vbg_ioctl_set_mouse_status, hdr), vbg_do_mouse_status },
 };
 
 static int vbg_ioctl_fixed(struct vbg_session *session, const struct vbg_ioctl_desc *desc,

@@ -4,7 +4,8 @@
  * is what the stock driver lets through, with its slips put right: the requestor
  * word is the session's and not the caller's choice; the check of the facility is
  * made where a facility is reported (request 59); and requests that would change
- * what belongs to all sessions (41, 42, 55) act on the session's share of it.
+ * what belongs to all sessions (2, 41, 42, 55) act on the session's share of it.
+ * Queries of newer hosts (82, 223, 224) pass like their older forms.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -59,6 +60,9 @@ static enum vbg_allow vbg_request_allowed(u32 type)
 	case VMMDEVREQ_GET_VRDPCHANGE_REQ:
 	case VMMDEVREQ_LOG_STRING:
 	case VMMDEVREQ_GET_SESSION_ID:
+	case VBG_REQ_DISPLAY_CHANGE_MULTI2:
+	case VBG_REQ_MOUSE_STATUS_EX:
+	case VBG_REQ_HOST_GRAPHICS:
 		return VBG_ALLOW_ALL;
 
 	case VMMDEVREQ_REPORT_GUEST_USER_STATE:
@@ -91,6 +95,9 @@ static int vbg_request_check(const struct vbg_session *session, const struct vbg
 	switch (hdr->request_type) {
 	case VMMDEVREQ_REPORT_GUEST_STATUS:
 		needed = sizeof(struct vbg_req_guest_status);
+		break;
+	case VMMDEVREQ_SET_MOUSE_STATUS:
+		needed = sizeof(struct vbg_req_mouse);
 		break;
 	case VMMDEVREQ_ACKNOWLEDGE_EVENTS:
 	case VMMDEVREQ_REPORT_GUEST_CAPABILITIES:
@@ -135,6 +142,9 @@ static int vbg_request_perform(struct vbg_session *session, struct vbg_req_hdr *
 	int rc;
 
 	switch (req->request_type) {
+	case VMMDEVREQ_SET_MOUSE_STATUS:
+		return vbg_session_set_mouse(session, ((struct vbg_req_mouse *)req)->features &
+							      VBG_MOUSE_GUEST_MASK);
 	case VMMDEVREQ_CTL_GUEST_FILTER_MASK:
 		return vbg_request_filter(session, (struct vbg_req_mask *)req);
 	case VMMDEVREQ_REPORT_GUEST_CAPABILITIES:
@@ -177,7 +187,7 @@ int vbg_ioctl_request(struct vbg_session *session, struct vbg_ioctl_hdr *hdr, vo
 	if (!vbg_host_answers(session->gdev))
 		return -EIO;
 
-	req = vbg_req_alloc(size, hdr->type, session->requestor);
+	req = vbg_req_alloc(session->gdev, size, hdr->type, session->requestor);
 	if (!req)
 		return -ENOMEM;
 	ret = -EFAULT;

@@ -39,7 +39,7 @@ static struct {
  */
 void vbg_log_attach(struct vbg_dev *gdev)
 {
-	struct vbg_req_log *req = vbg_block_alloc(VBG_LOG_BLOCK);
+	struct vbg_req_log *req = vbg_block_alloc(gdev, VBG_LOG_BLOCK);
 
 	spin_lock_irq(&vbg_log.lock);
 	vbg_log.gdev = gdev;

@@ -37,22 +37,50 @@ static void vbg_mouse_work(struct work_struct *work)
 	mutex_unlock(&gdev->mouse_lock);
 }
 
-static int vbg_mouse_set(struct vbg_dev *gdev, u32 features)
+/**
+ * vbg_mouse_report() - Tell the host what the guest does with positions.
+ * @gdev:	Device.
+ * @features:	Features of the input device and of all sessions.
+ *
+ * Context: vbg_dev.ctl_lock held.
+ * Return: VirtualBox status.
+ */
+int vbg_mouse_report(struct vbg_dev *gdev, u32 features)
 {
 	int rc;
 
+	lockdep_assert_held(&gdev->ctl_lock);
+	if (features == gdev->host_mouse)
+		return VINF_SUCCESS;
 	mutex_lock(&gdev->mouse_lock);
 	rc = vbg_mouse_request(gdev, VMMDEVREQ_SET_MOUSE_STATUS, features);
 	mutex_unlock(&gdev->mouse_lock);
+	if (rc >= 0)
+		gdev->host_mouse = features;
 	return rc;
+}
+
+/* The input device's own share of the features. */
+static int vbg_mouse_set(struct vbg_dev *gdev, u32 features)
+{
+	struct vbg_session *session;
+	u32 all = features;
+	int rc;
+
+	mutex_lock(&gdev->ctl_lock);
+	list_for_each_entry(session, &gdev->sessions, node)
+		all |= session->mouse_features;
+	rc = vbg_mouse_report(gdev, all);
+	if (rc >= 0)
+		gdev->input_features = features;
+	mutex_unlock(&gdev->ctl_lock);
+	return vbg_status_code_to_errno(rc);
 }
 
 static int vbg_mouse_open(struct input_dev *input)
 {
-	struct vbg_dev *gdev = input_get_drvdata(input);
-
-	return vbg_status_code_to_errno(vbg_mouse_set(gdev, VBG_MOUSE_CAN_ABSOLUTE |
-						      VBG_MOUSE_NEW_PROTOCOL));
+	return vbg_mouse_set(input_get_drvdata(input),
+			     VBG_MOUSE_CAN_ABSOLUTE | VBG_MOUSE_NEW_PROTOCOL);
 }
 
 static void vbg_mouse_close(struct input_dev *input)
@@ -71,7 +99,7 @@ int vbg_mouse_init(struct vbg_dev *gdev)
 {
 	mutex_init(&gdev->mouse_lock);
 	INIT_WORK(&gdev->mouse_work, vbg_mouse_work);
-	gdev->mouse_req = vbg_block_alloc(sizeof(*gdev->mouse_req));
+	gdev->mouse_req = vbg_block_alloc(gdev, sizeof(*gdev->mouse_req));
 	return gdev->mouse_req ? 0 : -ENOMEM;
 }
 

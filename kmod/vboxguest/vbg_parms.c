@@ -533,7 +533,7 @@ int vbg_parms_write(struct vbg_call *call, const struct vmmdev_hgcm_function_par
 		call->block = call->page;
 		memset(call->block, 0, block_size);
 	} else {
-		call->block = vbg_block_alloc(block_size);
+		call->block = vbg_block_alloc(call->op.gdev, block_size);
 		if (!call->block) {
 			call->block = call->page;
 			return -ENOMEM;

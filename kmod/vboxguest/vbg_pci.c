@@ -9,6 +9,7 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <openhgcm/version.h>
 #include <openhgcm/vmmdev_ext.h>
 
 #include "vbg_compat.h"
@@ -16,7 +17,7 @@
 
 #define VBG_BAR_PORTS	0
 #define VBG_BAR_MEMORY	1
-#define VBG_BARS	(BIT(VBG_BAR_PORTS) | BIT(VBG_BAR_MEMORY))
+#define VBG_BAR_REGS	3
 
 static bool vbg_use_msi = true;
 module_param_named(msi, vbg_use_msi, bool, 0444);
@@ -25,6 +26,10 @@ MODULE_PARM_DESC(msi, "Use message signalled interrupts where offered (default: 
 static bool vbg_use_event_word = true;
 module_param_named(event_word, vbg_use_event_word, bool, 0444);
 MODULE_PARM_DESC(event_word, "Use the device's mapped event word where offered (default: yes)");
+
+static bool vbg_use_regs = true;
+module_param_named(mmio, vbg_use_regs, bool, 0444);
+MODULE_PARM_DESC(mmio, "Use request registers in memory where offered (default: yes)");
 
 static uint vbg_feature_mask = U32_MAX;
 module_param_named(host_features, vbg_feature_mask, uint, 0444);
@@ -62,21 +67,37 @@ static u32 *vbg_map_ext(struct pci_dev *pdev)
 	return ext;
 }
 
-static int vbg_map(struct vbg_dev *gdev)
+static void vbg_unmap_regs(struct vbg_dev *gdev)
+{
+	if (gdev->regs)
+		pci_iounmap(gdev->pdev, gdev->regs);
+	gdev->regs = NULL;
+}
+
+static int vbg_map(struct vbg_dev *gdev, int bars)
 {
 	struct pci_dev *pdev = gdev->pdev;
 	resource_size_t length = pci_resource_len(pdev, VBG_BAR_MEMORY);
 	u32 size;
 
-	gdev->port = pci_resource_start(pdev, VBG_BAR_PORTS);
+	if (bars & BIT(VBG_BAR_PORTS))
+		gdev->port = pci_resource_start(pdev, VBG_BAR_PORTS);
+	if (bars & BIT(VBG_BAR_REGS)) {
+		gdev->regs = pci_iomap(pdev, VBG_BAR_REGS, VBG_REG_SIZE);
+		if (!gdev->regs)
+			return -ENOMEM;
+	}
 	gdev->mem = pci_iomap(pdev, VBG_BAR_MEMORY, PAGE_SIZE);
-	if (!gdev->mem)
+	if (!gdev->mem) {
+		vbg_unmap_regs(gdev);
 		return -ENOMEM;
+	}
 	size = readl(gdev->mem + VBG_MEM_SIZE);
 	if (readl(gdev->mem + VBG_MEM_VERSION) != VBG_MEMORY_VERSION ||
 	    size < VBG_MEMORY_MIN_SIZE || size > length) {
 		dev_err(&pdev->dev, "device memory of unknown version or size\n");
 		pci_iounmap(pdev, gdev->mem);
+		vbg_unmap_regs(gdev);
 		return -ENODEV;
 	}
 	gdev->ext = vbg_use_event_word ? vbg_map_ext(pdev) : NULL;
@@ -88,6 +109,25 @@ static void vbg_unmap(struct vbg_dev *gdev)
 	if (gdev->ext)
 		memunmap(gdev->ext);
 	pci_iounmap(gdev->pdev, gdev->mem);
+	vbg_unmap_regs(gdev);
+}
+
+/*
+ * The BARs to use, as a mask. The device's memory is a must; requests go through
+ * registers in memory where there are some (newer hosts, those of ARM guests
+ * above all), else through ports. 0 if something is missing.
+ */
+static int vbg_bars(struct pci_dev *pdev)
+{
+	int bars = pci_select_bars(pdev, IORESOURCE_MEM) & BIT(VBG_BAR_MEMORY);
+
+	if (!bars)
+		return 0;
+	if (IS_ENABLED(CONFIG_HAS_IOPORT) || IS_ENABLED(CONFIG_X86))
+		bars |= pci_select_bars(pdev, IORESOURCE_IO) & BIT(VBG_BAR_PORTS);
+	if (vbg_use_regs && pci_resource_len(pdev, VBG_BAR_REGS) >= VBG_REG_SIZE)
+		bars |= pci_select_bars(pdev, IORESOURCE_MEM) & BIT(VBG_BAR_REGS);
+	return bars & ~BIT(VBG_BAR_MEMORY) ? bars : 0;
 }
 
 static int vbg_request_irq(struct vbg_dev *gdev)
@@ -123,6 +163,7 @@ static void vbg_release_irq(struct vbg_dev *gdev)
 
 static int vbg_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
+	int bars = vbg_bars(pdev);
 	struct vbg_dev *gdev;
 	int ret;
 
@@ -134,24 +175,24 @@ static int vbg_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto unbind;
 
 	ret = -ENODEV;
-	if (!(pci_resource_flags(pdev, VBG_BAR_PORTS) & IORESOURCE_IO) ||
-	    !(pci_resource_flags(pdev, VBG_BAR_MEMORY) & IORESOURCE_MEM)) {
-		dev_err(&pdev->dev, "the device lacks ports or memory\n");
+	if (!bars) {
+		dev_err(&pdev->dev, "the device lacks registers or memory\n");
 		goto disable;
 	}
-	ret = pci_request_selected_regions(pdev, VBG_BARS, "vboxguest");
+	ret = pci_request_selected_regions(pdev, bars, "vboxguest");
 	if (ret)
 		goto disable;
 	/* Messages are writes to memory. */
 	pci_set_master(pdev);
 
-	gdev = vbg_dev_create(pdev);
+	gdev = vbg_dev_create(pdev, IS_ENABLED(CONFIG_64BIT) && bars & BIT(VBG_BAR_REGS));
 	if (IS_ERR(gdev)) {
 		ret = PTR_ERR(gdev);
 		goto release_regions;
 	}
+	gdev->bars = bars;
 	gdev->feature_mask = vbg_feature_mask | VBG_HVF_PAGE_LIST;
-	ret = vbg_map(gdev);
+	ret = vbg_map(gdev, bars);
 	if (ret)
 		goto destroy;
 	ret = vbg_dev_greet(gdev);
@@ -190,7 +231,7 @@ unmap:
 destroy:
 	vbg_dev_destroy(gdev);
 release_regions:
-	pci_release_selected_regions(pdev, VBG_BARS);
+	pci_release_selected_regions(pdev, bars);
 disable:
 	pci_disable_device(pdev);
 unbind:
@@ -213,11 +254,12 @@ static void vbg_pci_down(struct vbg_dev *gdev)
 static void vbg_pci_remove(struct pci_dev *pdev)
 {
 	struct vbg_dev *gdev = pci_get_drvdata(pdev);
+	int bars = gdev->bars;
 
 	vbg_pci_down(gdev);
 	vbg_unmap(gdev);
 	vbg_dev_destroy(gdev);
-	pci_release_selected_regions(pdev, VBG_BARS);
+	pci_release_selected_regions(pdev, bars);
 	pci_disable_device(pdev);
 	clear_bit(0, &vbg_bound);
 }
@@ -236,10 +278,22 @@ static int vbg_pci_suspend(struct device *dev)
 
 static int vbg_pci_resume(struct device *dev)
 {
-	return vbg_dev_resume(dev_get_drvdata(dev));
+	return vbg_dev_resume(dev_get_drvdata(dev), false);
 }
 
-static DEFINE_SIMPLE_DEV_PM_OPS(vbg_pm_ops, vbg_pci_suspend, vbg_pci_resume);
+static int vbg_pci_restore(struct device *dev)
+{
+	return vbg_dev_resume(dev_get_drvdata(dev), true);
+}
+
+static const struct dev_pm_ops vbg_pm_ops = {
+	.suspend = pm_sleep_ptr(vbg_pci_suspend),
+	.resume = pm_sleep_ptr(vbg_pci_resume),
+	.freeze = pm_sleep_ptr(vbg_pci_suspend),
+	.thaw = pm_sleep_ptr(vbg_pci_resume),
+	.poweroff = pm_sleep_ptr(vbg_pci_suspend),
+	.restore = pm_sleep_ptr(vbg_pci_restore),
+};
 
 static const struct pci_device_id vbg_pci_ids[] = {
 	{ PCI_DEVICE(VBG_PCI_VENDOR, VBG_PCI_DEVICE) },
@@ -261,4 +315,8 @@ module_pci_driver(vbg_pci_driver);
 
 MODULE_DESCRIPTION("VMMDev guest driver of OpenHGCM");
 MODULE_AUTHOR("The OpenHGCM authors");
+MODULE_VERSION(OPENHGCM_VERSION);
 MODULE_LICENSE("GPL");
+/* What it can use where the device offers it; sysfs and debugfs show what it does use. */
+MODULE_INFO(supports, "intx msi event-word fast-irq-ack ack-request ports mmio-requests");
+MODULE_INFO(supports, "page-list embedded contiguous requestor-info heartbeat balloon statistics");

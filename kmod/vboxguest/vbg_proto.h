@@ -9,6 +9,7 @@
 #ifndef VBG_PROTO_H
 #define VBG_PROTO_H
 
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/types.h>
 #include <linux/vbox_vmmdev_types.h>
@@ -16,9 +17,10 @@
 #define VBG_PCI_VENDOR			0x80ee
 #define VBG_PCI_DEVICE			0xcafe
 
-/* BAR0, offsets of ports. */
-#define VBG_PORT_REQUEST		0
-#define VBG_PORT_FAST			8
+/* Offsets of the registers in BAR0 (ports) and, where there is one, BAR3 (memory). */
+#define VBG_REG_REQUEST			0
+#define VBG_REG_FAST			8
+#define VBG_REG_SIZE			16
 
 /* A port outside of the device: text for the host's log, byte by byte. */
 #define VBG_PORT_HOST_LOG		0x504
@@ -41,8 +43,10 @@
 #define VBG_EVENT_MOUSE_CAPS		0x001u
 #define VBG_EVENT_HGCM			0x002u
 #define VBG_EVENT_DISPLAY_CHANGE	0x004u
+#define VBG_EVENT_RESTORED		0x010u
 #define VBG_EVENT_SEAMLESS_CHANGE	0x020u
 #define VBG_EVENT_BALLOON_CHANGE	0x040u
+#define VBG_EVENT_STATISTICS_INTERVAL	0x080u
 #define VBG_EVENT_MOUSE_POSITION	0x200u
 #define VBG_EVENT_VALID_MASK		0x7ffu
 
@@ -70,6 +74,25 @@
 
 #define VBG_MOUSE_CAN_ABSOLUTE		0x01u
 #define VBG_MOUSE_NEW_PROTOCOL		0x10u
+/* Features that are the guest's to set. */
+#define VBG_MOUSE_GUEST_MASK		0x95u
+
+/* Queries the kernel's header has no name for: newer hosts answer them. */
+#define VBG_REQ_DISPLAY_CHANGE_MULTI2	82u
+#define VBG_REQ_MOUSE_STATUS_EX		223u
+#define VBG_REQ_HOST_GRAPHICS		224u
+
+/* Fields of a statistics report that are valid. */
+#define VBG_STAT_CPU_IDLE		BIT(0)
+#define VBG_STAT_CPU_KERNEL		BIT(1)
+#define VBG_STAT_CPU_USER		BIT(2)
+#define VBG_STAT_MEMORY_LOAD		BIT(6)
+#define VBG_STAT_PHYS_TOTAL		BIT(7)
+#define VBG_STAT_PHYS_AVAILABLE		BIT(8)
+#define VBG_STAT_PHYS_BALLOON		BIT(9)
+#define VBG_STAT_COMMITTED		BIT(10)
+#define VBG_STAT_KERNEL_TOTAL		BIT(11)
+#define VBG_STAT_SYSTEM_CACHE		BIT(14)
 
 #define VBG_BALLOON_CHUNK_PAGES		256
 
@@ -196,6 +219,40 @@ struct vbg_req_balloon_change {
 };
 
 static_assert(sizeof(struct vbg_req_balloon_change) == 2080);
+
+struct vbg_req_stats_interval {
+	struct vbg_req_hdr hdr;
+	u32 interval;
+	u32 event_ack;
+};
+
+static_assert(sizeof(struct vbg_req_stats_interval) == 32);
+
+/* Loads in percent, memory in pages of page_size. */
+struct vbg_req_stats {
+	struct vbg_req_hdr hdr;
+	u32 cpu_id;
+	u32 stat_caps;
+	u32 cpu_load_idle;
+	u32 cpu_load_kernel;
+	u32 cpu_load_user;
+	u32 threads;
+	u32 processes;
+	u32 handles;
+	u32 memory_load;
+	u32 page_size;
+	u32 phys_mem_total;
+	u32 phys_mem_available;
+	u32 phys_mem_balloon;
+	u32 mem_committed;
+	u32 mem_kernel_total;
+	u32 mem_kernel_paged;
+	u32 mem_kernel_nonpaged;
+	u32 mem_system_cache;
+	u32 page_file_size;
+};
+
+static_assert(sizeof(struct vbg_req_stats) == 100);
 
 struct vbg_req_log {
 	struct vbg_req_hdr hdr;

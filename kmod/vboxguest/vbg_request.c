@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory of VMMDev requests and their submission. A request is one physically
- * contiguous block below 4 GiB (the request port takes 32-bit addresses); the
- * host has answered a synchronous one when the port write returns. Nothing here
- * knows what a request says.
+ * contiguous block, below 4 GiB unless the device has request registers in
+ * memory, which take 64-bit addresses. The host has answered a synchronous one
+ * when the write to the register returns. Nothing here knows what a request says.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -12,7 +12,22 @@
 #include "vbg_core.h"
 
 /**
+ * vbg_block_reachable() - Can the device be given this address?
+ * @gdev:	Device.
+ * @block:	Memory of the kernel's linear map.
+ * @size:	Bytes of @block.
+ *
+ * Context: Any.
+ * Return: true if it can.
+ */
+bool vbg_block_reachable(const struct vbg_dev *gdev, const void *block, size_t size)
+{
+	return gdev->wide || !upper_32_bits(virt_to_phys((void *)block) + size - 1);
+}
+
+/**
  * vbg_block_alloc() - Allocate memory a request can be submitted from.
+ * @gdev:	Device.
  * @size:	Bytes, 1 MiB at most.
  *
  * Whole pages, also for small requests: a page that has to be left to the host
@@ -21,16 +36,17 @@
  * Context: Process context, may sleep.
  * Return: Zeroed memory, or NULL.
  */
-void *vbg_block_alloc(size_t size)
+void *vbg_block_alloc(struct vbg_dev *gdev, size_t size)
 {
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | vbg_block_zone(gdev);
 	void *block;
 
 	if (size > VBG_REQ_MAX_SIZE)
 		return NULL;
-	block = alloc_pages_exact(size, GFP_KERNEL_ACCOUNT | GFP_DMA32 | __GFP_ZERO | __GFP_NOWARN);
+	block = alloc_pages_exact(size, gfp | __GFP_ZERO | __GFP_NOWARN);
 	if (!block)
 		return NULL;
-	if (upper_32_bits(virt_to_phys(block) + size - 1)) {
+	if (!vbg_block_reachable(gdev, block, size)) {
 		vbg_block_free(block, size);
 		return NULL;
 	}
@@ -73,6 +89,7 @@ void vbg_req_prepare(void *req, u32 size, u32 type, u32 requestor)
 
 /**
  * vbg_req_alloc() - Allocate and prepare a request.
+ * @gdev:	Device.
  * @size:	Bytes of the request.
  * @type:	VMMDEVREQ_*.
  * @requestor:	VMMDEV_REQUESTOR_* word.
@@ -80,9 +97,9 @@ void vbg_req_prepare(void *req, u32 size, u32 type, u32 requestor)
  * Context: Process context, may sleep.
  * Return: A request whose body is zero, or NULL.
  */
-void *vbg_req_alloc(u32 size, u32 type, u32 requestor)
+void *vbg_req_alloc(struct vbg_dev *gdev, u32 size, u32 type, u32 requestor)
 {
-	void *req = vbg_block_alloc(size);
+	void *req = vbg_block_alloc(gdev, size);
 
 	if (req)
 		vbg_req_prepare(req, size, type, requestor);
@@ -108,6 +125,20 @@ void vbg_req_free(struct vbg_dev *gdev, void *req, u32 size, int rc)
 	vbg_block_free(req, size);
 }
 
+/* The one access per request that leaves the virtual machine. */
+static void vbg_req_ring(const struct vbg_dev *gdev, phys_addr_t address)
+{
+	if (!gdev->regs)
+		outl((u32)address, gdev->port + VBG_REG_REQUEST);
+#ifdef CONFIG_64BIT
+	else
+		writeq(address, gdev->regs + VBG_REG_REQUEST);
+#else
+	else
+		writel(address, gdev->regs + VBG_REG_REQUEST);
+#endif
+}
+
 /**
  * vbg_req_submit() - Hand a request to the host.
  * @gdev:	Device.
@@ -127,8 +158,8 @@ int vbg_req_submit(struct vbg_dev *gdev, void *req)
 	hdr->rc = VBG_RC_UNANSWERED;
 	/* The request must be in memory before the host is told of it ... */
 	mb();
-	outl((u32)virt_to_phys(req), gdev->port + VBG_PORT_REQUEST);
-	/* ... and nothing of the answer may be read before the port was written. */
+	vbg_req_ring(gdev, virt_to_phys(req));
+	/* ... and nothing of the answer may be read before that. */
 	mb();
 	rc = READ_ONCE(hdr->rc);
 
@@ -138,7 +169,7 @@ int vbg_req_submit(struct vbg_dev *gdev, void *req)
 		vbg_count(gdev, VBG_CNT_UNANSWERED, 1);
 		if (!READ_ONCE(gdev->silent)) {
 			WRITE_ONCE(gdev->silent, true);
-			pr_err("vboxguest: the host does not answer requests\n");
+			pr_err_ratelimited("vboxguest: the host does not answer requests\n");
 		}
 	}
 	return rc;
@@ -169,7 +200,7 @@ bool vbg_host_answers(struct vbg_dev *gdev)
 	answers = vbg_req_submit(gdev, hgcm->probe_req) != VBG_RC_UNANSWERED;
 	if (answers && READ_ONCE(gdev->silent)) {
 		WRITE_ONCE(gdev->silent, false);
-		pr_info("vboxguest: the host answers requests again\n");
+		pr_info_ratelimited("vboxguest: the host answers requests again\n");
 	}
 	mutex_unlock(&hgcm->probe_lock);
 	return answers;

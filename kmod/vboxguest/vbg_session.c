@@ -31,6 +31,7 @@ struct vbg_session *vbg_session_create(struct vbg_dev *gdev, u32 requestor, bool
 	session->requestor = requestor;
 	session->user_device = user_device;
 	mutex_init(&session->lock);
+	session->mouse_moves = READ_ONCE(gdev->events.mouse_moves);
 	vbg_dev_get(gdev);
 
 	mutex_lock(&gdev->ctl_lock);
@@ -86,6 +87,7 @@ void vbg_session_destroy(struct vbg_session *session)
 		vbg_session_acquire_caps(session, 0, VBG_CAP_VALID_MASK, false);
 		vbg_session_set_caps(session, 0, VBG_CAP_VALID_MASK, NULL, NULL);
 		vbg_session_filter(session, 0, VBG_EVENT_VALID_MASK);
+		vbg_session_set_mouse(session, 0);
 	}
 
 	/* After this, removal does not look at the session any more. */
@@ -237,14 +239,52 @@ static u32 vbg_filter_union(struct vbg_session *session, u32 filter)
 int vbg_session_filter(struct vbg_session *session, u32 or_mask, u32 not_mask)
 {
 	struct vbg_dev *gdev = session->gdev;
-	u32 filter;
+	u32 filter, before, now;
 	int rc;
 
 	mutex_lock(&gdev->ctl_lock);
+	before = vbg_filter_union(session, session->filter);
 	filter = (session->filter | or_mask) & ~not_mask;
-	rc = vbg_filter_sync(gdev, vbg_filter_union(session, filter));
+	now = vbg_filter_union(session, filter);
+	rc = vbg_filter_sync(gdev, now);
 	if (rc >= 0)
-		session->filter = filter;
+		WRITE_ONCE(session->filter, filter);
+	mutex_unlock(&gdev->ctl_lock);
+
+	if (rc < 0)
+		return rc;
+	/* The last program that saw to statistics has gone, or the first has come. */
+	if ((before ^ now) & VBG_EVENT_STATISTICS_INTERVAL)
+		vbg_stats_start(gdev);
+	/* Events that waited for the filter may be what a poll() of this session waits for. */
+	if (or_mask)
+		vbg_events_wake(gdev);
+	return rc;
+}
+
+/**
+ * vbg_session_set_mouse() - Set a session's mouse features.
+ * @session:	Session.
+ * @features:	VBG_MOUSE_* bits that are the guest's.
+ *
+ * Context: Process context. Needs no memory.
+ * Return: VirtualBox status; when negative nothing has changed.
+ */
+int vbg_session_set_mouse(struct vbg_session *session, u32 features)
+{
+	struct vbg_dev *gdev = session->gdev;
+	struct vbg_session *other;
+	u32 all = features;
+	int rc;
+
+	mutex_lock(&gdev->ctl_lock);
+	list_for_each_entry(other, &gdev->sessions, node) {
+		if (other != session)
+			all |= other->mouse_features;
+	}
+	rc = vbg_mouse_report(gdev, all | gdev->input_features);
+	if (rc >= 0)
+		WRITE_ONCE(session->mouse_features, features);
 	mutex_unlock(&gdev->ctl_lock);
 	return rc;
 }

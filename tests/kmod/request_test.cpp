@@ -82,10 +82,54 @@ TEST(Request, wrong_size_for_the_type_is_the_hosts_status) {
 TEST(Request, drivers_own_requests_are_refused) {
   const Session session;
   for (const std::uint32_t type :
-       {20U, 21U, 22U,  23U,  50U,  56U,  58U,  60U,  61U,   62U,        63U,
-        64U, 65U, 111U, 113U, 219U, 220U, 221U, 224U, 1000U, 0x7fffffffU}) {
+       {20U, 21U, 22U, 23U,  50U,  56U,  58U,  60U,  61U,   62U,
+        63U, 64U, 65U, 111U, 113U, 219U, 220U, 221U, 1000U, 0x7fffffffU}) {
     EXPECT_EQ(Request(type, 200).run(session), EPERM) << type;
   }
+}
+
+TEST(Request, everybodys_requests_reach_the_host_through_both_nodes) {
+  for (const char* node : {kTrusted, kUser}) {
+    const Session session(node);
+    // Sizes that no host takes for these types: what is tested is who answers.
+    for (const std::uint32_t type : {1U,  3U,  4U,  10U, 30U, 51U, 52U,  53U,  54U,  57U,
+                                     70U, 71U, 72U, 73U, 80U, 81U, 150U, 200U, 217U, 222U}) {
+      Request request(type, 2);
+      EXPECT_EQ(request.run(session), 0) << type;
+      EXPECT_LT(request.hdr().rc, 0) << type;
+    }
+  }
+}
+
+TEST(Request, queries_of_newer_hosts_reach_the_host) {
+  if (!driver_is_ours()) {
+    GTEST_SKIP() << "the kernel's own driver does not know them";
+  }
+  const Session user(kUser);
+  for (const std::uint32_t type : {82U, 223U, 224U}) {
+    Request request(type, 2);
+    EXPECT_EQ(request.run(user), 0) << type;
+    EXPECT_LT(request.hdr().rc, 0) << type;
+  }
+}
+
+TEST(Request, mouse_features_are_the_sessions_share) {
+  if (!driver_is_ours()) {
+    GTEST_SKIP() << "the kernel's own driver passes them on";
+  }
+  const Session first;
+  const Session second;
+  auto set = [](const Session& session, std::uint32_t features) {
+    Request request(VMMDEVREQ_SET_MOUSE_STATUS, 12);
+    request.word(0) = features;
+    return request.run(session);
+  };
+  ASSERT_EQ(set(first, 0x11), 0);
+  ASSERT_EQ(set(second, 0), 0);
+  Request status(VMMDEVREQ_GET_MOUSE_STATUS, 12);
+  ASSERT_EQ(status.run(second), 0);
+  EXPECT_EQ(status.word(0) & 0x95U, 0x11U);
+  ASSERT_EQ(set(first, 0), 0);
 }
 
 TEST(Request, trusted_requests_are_refused_through_the_user_node) {

@@ -6,7 +6,15 @@ ifeq ($(VARIANT),)
 $(call test_program,vm-agent,tests/vm/agent/agent.cpp,,-static)
 endif
 
-# Load for the driver, run by cases in the guest.
+# Programs that cases run in the guest: every ioctl once, also by a 32-bit program; load.
+ifeq ($(VARIANT),)
+$(call test_program,ioctl-exerciser,tests/vm/programs/ioctl_exerciser.cpp,,)
+$(call test_program,ioctl-matrix,tests/vm/programs/ioctl_matrix.cpp,,-static)
+build/tests/ioctl-matrix32: tests/vm/programs/ioctl_matrix.cpp $(FLAGS_STAMP) | build/.deps-vm32
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	$(Q)$(CXX) $(ALL_CXXFLAGS) -m32 -static -o $@ $<
+endif
 $(call test_program,hgcm-load,tests/vm/programs/hgcm_load.cpp,hgcm)
 
 .PHONY: demo vm-deps vm-test vm-shell

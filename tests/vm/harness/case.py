@@ -18,7 +18,7 @@ from .machine import Machine, trouble_in
 CASES = TOP / "tests" / "vm" / "cases"
 EXIT_SKIP = 77
 KEYS = {"summary", "kernels", "modules", "boot", "timeout", "needs", "cpus", "memory", "daemon",
-        "allow_stock"}
+        "device", "qemu", "append", "allow_stock"}
 
 
 class CaseError(Exception):
@@ -47,6 +47,9 @@ class Case:
     cpus: int | None = None
     memory: int | None = None
     daemon: tuple[str, ...] = ()
+    qemu: tuple[str, ...] = ()
+    append: tuple[str, ...] = ()
+    device: tuple[str, ...] = ()
 
     def runs_on(self, line: str, modules: str) -> bool:
         return self.kernels in ("all", line) and self.modules in ("both", modules)
@@ -65,15 +68,16 @@ def read_case(path: Path) -> Case:
             case.timeout = float(value)
         elif key in ("cpus", "memory"):
             setattr(case, key, int(value))
-        elif key == "daemon":
-            case.daemon += tuple(shlex.split(value))
+        elif key in ("daemon", "device", "qemu", "append"):
+            setattr(case, key, getattr(case, key) + tuple(shlex.split(value)))
         elif key == "allow_stock":
             case.allow_stock.append(value)
         else:
             case.needs += value.split()
     if case.modules not in ("both", "ours", "stock") or case.kernels not in ("all", "6.1", "6.12"):
         raise CaseError(f"{path}: modules are both, ours or stock; kernels all, 6.1 or 6.12")
-    if case.cpus or case.memory or case.daemon:
+    case.needs += case.device[:1]
+    if case.cpus or case.memory or case.daemon or case.device or case.qemu or case.append:
         case.own_boot = True
     return case
 

@@ -19,8 +19,8 @@ GROUP = "root:x:0:\nuser:x:1000:\n"
 PROFILE = "export PATH=/bin:/tests\n"
 
 # Modules that a case may want besides the driver under test (with what they need).
-STOCK_MODULES = ("virtio_pci", "virtio_console", "vboxguest", "vboxsf", "9p", "9pnet_virtio",
-                 "virtiofs", "fuse", "overlay", "loop", "uinput")
+STOCK_MODULES = ("virtio_pci", "virtio_console", "virtio_blk", "vboxguest", "vboxsf", "9p",
+                 "9pnet_virtio", "virtiofs", "fuse", "overlay", "loop", "uinput", "evdev")
 
 
 class ImageError(Exception):

@@ -58,6 +58,9 @@ class Settings:
     cpus: int = 2
     memory: int = 512
     daemon_options: tuple[str, ...] = ()
+    device: tuple[str, ...] = ()  # a program in the place of vmmdevd, and its options
+    qemu_options: tuple[str, ...] = ()
+    kernel_arguments: tuple[str, ...] = ()
     driver: bool = True
     build: Path = TOP / "build"
     services: tuple[str, ...] = ("VBoxGuestPropSvc", "HgcmTestSvc")
@@ -108,8 +111,12 @@ class Machine:
 
     async def start_daemon(self) -> None:
         build = self.settings.build
-        command = [str(build / "bin/vmmdevd"), "--socket", str(self._device_socket),
-                   "--control", str(self.vmctl_socket)]
+        command = [str(build / "bin/vmmdevd"), "--control", str(self.vmctl_socket)]
+        sockets = [self._device_socket, self.vmctl_socket]
+        if self.settings.device:
+            command = [str(TOP / self.settings.device[0]), *self.settings.device[1:]]
+            sockets = sockets[:1]
+        command += ["--socket", str(self._device_socket)]
         for service in self.settings.services:
             for folder in ("services", "tests/services"):
                 path = build / folder / f"{service}.so"
@@ -128,7 +135,7 @@ class Machine:
                 preexec_fn=die_with_parent)
         self.daemon_was_killed = False
         for _ in range(500):
-            if self._device_socket.exists() and self.vmctl_socket.exists():
+            if all(path.exists() for path in sockets):
                 return
             if self.daemon.returncode is not None:
                 break
@@ -159,6 +166,7 @@ class Machine:
                      "rcupdate.rcu_cpu_stall_timeout=120", "panic_print=0x41", "printk.devkmsg=on"]
         if settings.driver:
             arguments.append("vm.driver=vboxguest")
+        arguments += settings.kernel_arguments  # last, so that it can take that back
         device = {"driver": "vfio-user-pci", "id": "vmmdev",
                   "socket": {"type": "unix", "path": str(self._device_socket)}}
         # No KVM, ever: it may exist and still not work. SMEP and SMAP make the guest's kernel trap
@@ -171,7 +179,8 @@ class Machine:
                 "-display", "none", "-bios", "qboot.rom", "-kernel", str(kernel / "vmlinux"),
                 "-initrd", str(self.image), "-append", " ".join(arguments),
                 "-device", "virtio-serial-pci,romfile=", "-device",
-                "virtserialport,chardev=agent,name=agent", "-device", json.dumps(device)]
+                "virtserialport,chardev=agent,name=agent", "-device", json.dumps(device),
+                *settings.qemu_options]
 
     async def start_qemu(self) -> None:
         """Boots the guest and waits for its agent."""
