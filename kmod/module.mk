@@ -52,6 +52,10 @@ kmod-sparse-%:
 		[ $${PIPESTATUS[0]} -eq 0 ]
 	@! grep -E '(warning|error):' build/kmod-obj/sparse-$*.log
 
+.PHONY: dkms-test
+dkms-test: build/.deps-kmod build/.deps-dkms ## Install the modules with DKMS for all kernels, in a temporary root
+	$(Q)tests/kmod/dkms-test
+
 # checkpatch is part of no package but the kernel's source.
 build/kmod-tools/checkpatch.pl: | build/.deps-kmod
 	@mkdir -p $(@D)
@@ -61,8 +65,8 @@ build/kmod-tools/checkpatch.pl: | build/.deps-kmod
 			linux-source-6.1/scripts/spelling.txt linux-source-6.1/scripts/const_structs.checkpatch && \
 		rm -f linux-source-6.1_*.deb && touch checkpatch.pl
 
-# ENOSYS is what the stock driver returns for two status codes; tests return at the first check that
+# Flags of pages have names of their own; ENOSYS is what the stock driver returns for two status codes; tests return at the first check that
 # fails; headers of tracepoints have a layout of their own.
 kmod-checkpatch: build/kmod-tools/checkpatch.pl ## Check the style of the kernel modules
-	$(Q)perl build/kmod-tools/checkpatch.pl --strict --no-tree --no-summary --terse --ignore ENOSYS,MACRO_WITH_FLOW_CONTROL --file \
+	$(Q)perl build/kmod-tools/checkpatch.pl --strict --no-tree --no-summary --terse --ignore CAMELCASE,ENOSYS,MACRO_WITH_FLOW_CONTROL --file \
 		$(filter-out %_trace.h,$(filter %.c %.h,$(kmod_sources)))
