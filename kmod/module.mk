@@ -65,8 +65,9 @@ build/kmod-tools/checkpatch.pl: | build/.deps-kmod
 			linux-source-6.1/scripts/spelling.txt linux-source-6.1/scripts/const_structs.checkpatch && \
 		rm -f linux-source-6.1_*.deb && touch checkpatch.pl
 
-# Flags of pages have names of their own; ENOSYS is what the stock driver returns for two status codes; tests return at the first check that
-# fails; headers of tracepoints have a layout of their own.
+# Flags of pages have names of their own; ENOSYS is what the stock driver returns for two status
+# codes; tests return at the first check that fails; headers of tracepoints have a layout of their own.
 kmod-checkpatch: build/kmod-tools/checkpatch.pl ## Check the style of the kernel modules
 	$(Q)perl build/kmod-tools/checkpatch.pl --strict --no-tree --no-summary --terse --ignore CAMELCASE,ENOSYS,MACRO_WITH_FLOW_CONTROL --file \
-		$(filter-out %_trace.h,$(filter %.c %.h,$(kmod_sources)))
+		$(filter-out %_trace.h,$(filter %.c %.h,$(kmod_sources))); \
+		status=$$?; rm -f .checkpatch-camelcase.*; exit $$status

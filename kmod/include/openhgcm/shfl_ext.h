@@ -50,10 +50,10 @@
  * encoding of names (UTF-8; a UTF-16 client gets VERR_NOT_SUPPORTED from WATCH), and its length is
  * 0 when the change is of the watched object itself.
  */
-#define SHFL_CHANGE_OFF_SIZE		0u	/* u32: bytes of the record with padding, a multiple of 8 */
+#define SHFL_CHANGE_OFF_SIZE		0u	/* u32: bytes, padded: a multiple of 8 */
 #define SHFL_CHANGE_OFF_WATCH		4u	/* u32 */
 #define SHFL_CHANGE_OFF_MASK		8u	/* u32: SHFL_CHANGE_* */
-#define SHFL_CHANGE_OFF_COOKIE		12u	/* u32: not 0 and equal in the two records of a move */
+#define SHFL_CHANGE_OFF_COOKIE		12u	/* u32: not 0, equal in both of a move */
 #define SHFL_CHANGE_OFF_NAME_LENGTH	16u	/* u16: bytes, at most 255 */
 #define SHFL_CHANGE_OFF_NAME		18u
 #define SHFL_CHANGE_SIZE_MIN		24u

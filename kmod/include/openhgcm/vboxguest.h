@@ -57,8 +57,9 @@ struct vbg_hgcm_async {
  * @requestor:		VMMDEV_REQUESTOR_* word of the caller.
  * @client_id:		Client of vbg_hgcm_connect().
  * @function:		Function of the service.
- * @parms:		Parameters of types 1, 2 and 7 to 9 (kernel memory), and those by pages. Array
- *			and buffers stay valid until @call->done; values are updated before it.
+ * @parms:		Parameters of types 1, 2 and 7 to 9 (kernel memory), and those by pages.
+ *			Array and buffers stay valid until @call->done; values are updated
+ *			before it.
  * @parm_count:		Number of parameters, 32 at most.
  * @call:		Identity of the call; stays valid until @call->done.
  *
