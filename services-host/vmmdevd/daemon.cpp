@@ -13,6 +13,7 @@
 #include "vmmdevd/paths.h"
 #include "vmmdevd/qemu_options.h"
 #include "vmmdevd/readiness.h"
+#include "vmmdevd/shared_folder_access.h"
 #include "vmmdevd/unix_socket.h"
 
 #include <sys/stat.h>
@@ -118,6 +119,7 @@ class Daemon {
   const vmmdev::Device* session_device_ = nullptr;
   std::unique_ptr<host::ServiceHost> services_;
   std::unique_ptr<control::GuestPropertyAccess> properties_;
+  std::unique_ptr<control::SharedFolderAccess> shares_;
   std::unique_ptr<vfio_user::Server> server_;
   std::unique_ptr<vmmdev::Device> device_;
   std::unique_ptr<Backend> backend_;
@@ -141,6 +143,7 @@ bool Daemon::make_device() {
   services_ = std::make_unique<host::ServiceHost>(std::move(host_options));
   properties_ = std::make_unique<control::GuestPropertyAccess>(*services_, events_,
                                                                options_.guest_properties_file);
+  shares_ = std::make_unique<control::SharedFolderAccess>(*services_);
 
   auto server = vfio_user::Server::create(server_options(options_));
   if (!server) {
@@ -194,6 +197,19 @@ bool Daemon::load_services() {
       return false;
     }
   }
+  for (const shfl::ShareSettings& share : options_.shares) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(share.path, error)) {
+      // As in VirtualBox: the guest sees an empty place until there is one.
+      log::warning("a shared directory does not exist",
+                   {{"share", share.name}, {"path", share.path}});
+    }
+    if (const Status status = shares_->add(share); status.failed()) {
+      log::error("cannot share a directory",
+                 {{"share", share.name}, {"path", share.path}, {"status", status.to_string()}});
+      return false;
+    }
+  }
   return true;
 }
 
@@ -226,6 +242,7 @@ bool Daemon::open_sockets() {
                        .services = *services_,
                        .device = *device_,
                        .properties = *properties_,
+                       .shares = *shares_,
                        .transport = [this] { return transport_json(*server_); },
                        .quit = [this] { asio::post(loop_, [this] { begin_shutdown("quit"); }); }});
   control_ = std::make_unique<control::ControlServer>(*context_);
@@ -304,6 +321,7 @@ int Daemon::shut_down() {
   backend_.reset();
   set_session_device(nullptr);
   device_.reset();
+  shares_.reset();
   properties_.reset();
   services_.reset();
   log::info("ended");

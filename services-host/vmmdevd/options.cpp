@@ -5,6 +5,7 @@
 
 #include "vmmdevd/guest_property_access.h"
 #include "vmmdevd/paths.h"
+#include "vmmdevd/shared_folder_access.h"
 
 #include <CLI/CLI.hpp>
 
@@ -25,6 +26,8 @@ constexpr const char* kExamples = R"text(Examples:
   vmmdevd --socket /run/vm1/device --control /run/vm1/control \
           --service VBoxGuestPropSvc --guest-properties-file /var/lib/vm1/properties
       The same with explicit sockets; properties survive restarts of the daemon.
+  vmmdevd --share src=/home/me/src,symlinks=subtree --share iso=/srv/iso,ro
+      Shares two directories; in the guest: mount -t vboxsf src /mnt.
   vmmdevd --service MySvc=./MySvc.so --log-level debug
       Tries out a service of one's own.
   eval "qemu-system-x86_64 -m 2G disk.img $(vmmdevd --print-qemu-options=2G)"
@@ -63,6 +66,11 @@ std::string check_memory(const std::string& text) {
              : "a size is a number, with K, M, G or T behind it";
 }
 
+std::string check_share(const std::string& text) {
+  std::string reason;
+  return control::parse_share(text, reason) ? "" : reason;
+}
+
 ServiceOption service_of(const std::string& text) {
   const std::size_t separator = text.find('=');
   if (separator == std::string::npos) {
@@ -85,6 +93,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   std::vector<std::string> services;
   std::vector<std::string> directories;
   std::string properties;
+  std::vector<std::string> shares;
   bool no_msi = false;
   bool no_event_word = false;
   std::uint64_t hold = 200;
@@ -100,7 +109,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
       ->type_name("PATH");
   app.add_option("--service", services,
                  "Load a service at start, from the service directory or from PATH; repeatable "
-                 "(default: VBoxGuestPropSvc)")
+                 "(default: VBoxGuestPropSvc and VBoxSharedFolders)")
       ->type_name("NAME[=PATH]")
       ->expected(1)
       ->take_all()
@@ -116,6 +125,13 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   app.add_option("--guest-properties-file", properties,
                  "Keep guest properties in this file across runs")
       ->type_name("FILE");
+  app.add_option("--share", shares,
+                 "Share a directory with the guest; repeatable. Options: ro, automount[=POINT], "
+                 "symlinks=none|subtree|relative|any")
+      ->type_name("NAME=DIR[,OPTION...]")
+      ->expected(1)
+      ->take_all()
+      ->check(CLI::Validator(check_share, ""));
   app.add_flag("--no-msi", no_msi, "Offer the INTx interrupt only");
   app.add_flag("--no-event-word", no_event_word,
                "Do not offer the event word in shared memory to the guest's driver");
@@ -139,12 +155,16 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
 
   try {
     app.parse(argc, argv);
-    const bool has_properties =
-        services.empty() || std::any_of(services.begin(), services.end(), [](const auto& text) {
-          return service_of(text).name == control::kGuestPropertyService;
-        });
-    if (!properties.empty() && !has_properties) {
+    const auto has = [&](std::string_view name) {
+      return services.empty() ||
+             std::any_of(services.begin(), services.end(),
+                         [&](const auto& text) { return service_of(text).name == name; });
+    };
+    if (!properties.empty() && !has(control::kGuestPropertyService)) {
       throw CLI::ValidationError("--guest-properties-file", "needs --service VBoxGuestPropSvc");
+    }
+    if (!shares.empty() && !has(control::kSharedFolderService)) {
+      throw CLI::ValidationError("--share", "needs --service VBoxSharedFolders");
     }
     if (!socket.empty() && socket == control) {
       throw CLI::ValidationError("--control", "is the same path as --socket");
@@ -158,6 +178,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   options.control = control.empty() ? default_control_socket() : std::filesystem::path(control);
   if (services.empty()) {
     services.emplace_back(control::kGuestPropertyService);
+    services.emplace_back(control::kSharedFolderService);
   }
   for (const std::string& text : services) {
     options.services.push_back(service_of(text));
@@ -168,6 +189,12 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
     options.service_directories.assign(directories.begin(), directories.end());
   }
   options.guest_properties_file = properties;
+  for (const std::string& text : shares) {
+    std::string reason;
+    if (auto share = control::parse_share(text, reason)) {
+      options.shares.push_back(std::move(*share));
+    }
+  }
   options.msi = !no_msi;
   options.event_word = !no_event_word;
   options.hold = std::chrono::microseconds(hold);

@@ -4,6 +4,7 @@
 #ifndef HGCM_VMMDEVD_OPTIONS_H
 #define HGCM_VMMDEVD_OPTIONS_H
 
+#include "shared-folders/share_client.h"
 #include "vmmdevd/log.h"
 
 #include <chrono>
@@ -30,6 +31,7 @@ struct Options {
   std::vector<std::filesystem::path> service_directories;
   bool load_on_connect = false;
   std::filesystem::path guest_properties_file;  ///< empty: kept in memory only
+  std::vector<shfl::ShareSettings> shares;
 
   bool msi = true;
   bool event_word = true;

@@ -59,6 +59,7 @@ struct Machine {
   std::shared_ptr<control::EventHub> events = std::make_shared<control::EventHub>(loop);
   host::ServiceHost services{host::ServiceHostOptions{}};
   control::GuestPropertyAccess properties{services, events, {}};
+  control::SharedFolderAccess shares{services};
   vmmdev::PlainGuestMemory memory{1U << 16U};
   NoInterrupts line;
   std::byte* bar1 = static_cast<std::byte*>(std::aligned_alloc(4096, vmmdev::kMemoryBarSize));
@@ -69,6 +70,7 @@ struct Machine {
                            .services = services,
                            .device = device,
                            .properties = properties,
+                           .shares = shares,
                            .transport = {},
                            .quit = [] {}};
 

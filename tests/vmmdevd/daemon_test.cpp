@@ -212,7 +212,9 @@ BOOST_AUTO_TEST_CASE(installed_layout_finds_its_services) {
   fs::create_directories(prefix / "bin");
   fs::create_directories(prefix / "lib/openhgcm/services");
   fs::copy(daemon_program, prefix / "bin/vmmdevd");
-  fs::copy(build_directory() / "services/VBoxGuestPropSvc.so", prefix / "lib/openhgcm/services");
+  for (const char* service : {"VBoxGuestPropSvc.so", "VBoxSharedFolders.so"}) {
+    fs::copy(build_directory() / "services" / service, prefix / "lib/openhgcm/services");
+  }
   Process installed(prefix / "bin/vmmdevd", arguments());
   BOOST_REQUIRE(installed.wait_for_line("ready"));
   BOOST_TEST(vmctl_json({"services"})[0]["path"] ==

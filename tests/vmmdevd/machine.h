@@ -59,6 +59,7 @@ class Machine {
   std::shared_ptr<control::EventHub> events = std::make_shared<control::EventHub>(loop);
   host::ServiceHost services;
   control::GuestPropertyAccess properties{services, events, {}};
+  control::SharedFolderAccess shares{services};
   vmmdev::PlainGuestMemory memory{1U << 20U};
   NoInterrupts line;
 
@@ -82,6 +83,7 @@ class Machine {
                            .services = services,
                            .device = device,
                            .properties = properties,
+                           .shares = shares,
                            .transport =
                                [] {
                                  return Json{{"clients", 0}};

@@ -11,5 +11,6 @@ $(call boost_test,vmmdevd-daemon,$(addprefix $(VMMDEVD_TESTS)/,daemon_test.cpp p
 $(call test_service,HgcmStuckSvc,$(VMMDEVD_TESTS)/stuck_service.c)
 
 VMMDEVD_TEST_NEEDS := $(addprefix $(B)/,bin/vmmdevd bin/vmctl services/VBoxGuestPropSvc.so \
+	services/VBoxSharedFolders.so \
 	tests/services/HgcmTestSvc.so tests/services/HgcmStuckSvc.so)
 $(B)/tests/vmmdevd-control $(B)/tests/vmmdevd-daemon: | $(VMMDEVD_TEST_NEEDS)

@@ -25,11 +25,13 @@ std::variant<Options, ExitCode> parse(const std::vector<const char*>& arguments)
 
 BOOST_AUTO_TEST_SUITE(options)
 
-BOOST_AUTO_TEST_CASE(nothing_given_means_guest_properties_with_everything_on) {
+BOOST_AUTO_TEST_CASE(nothing_given_means_all_services_with_everything_on) {
   const auto options = std::get<Options>(parse({}));
-  BOOST_REQUIRE(options.services.size() == 1U);
+  BOOST_REQUIRE(options.services.size() == 2U);
   BOOST_TEST(options.services[0].name == "VBoxGuestPropSvc");
   BOOST_TEST(options.services[0].path.empty());
+  BOOST_TEST(options.services[1].name == "VBoxSharedFolders");
+  BOOST_TEST(options.shares.empty());
   BOOST_TEST(options.msi);
   BOOST_TEST(options.event_word);
   BOOST_TEST(!options.mmio_requests);
@@ -37,6 +39,32 @@ BOOST_AUTO_TEST_CASE(nothing_given_means_guest_properties_with_everything_on) {
   BOOST_TEST(!options.load_on_connect);
   BOOST_TEST(options.hold.count() == 200);
   BOOST_TEST(options.make_runtime_directory);
+}
+
+BOOST_AUTO_TEST_CASE(shares_are_taken_with_their_options) {
+  const auto options =
+      std::get<Options>(parse({"--share", "src=/a,,b,ro,automount=/mnt/x,symlinks=relative",
+                               "--share", "plain=/c", "--share", "auto=/d,automount"}));
+  BOOST_REQUIRE(options.shares.size() == 3U);
+  BOOST_TEST(options.shares[0].name == "src");
+  BOOST_TEST(options.shares[0].path == "/a,b");
+  BOOST_TEST(!options.shares[0].writable);
+  BOOST_TEST(options.shares[0].auto_mount);
+  BOOST_TEST(options.shares[0].mount_point == "/mnt/x");
+  BOOST_TEST((options.shares[0].symlinks == hgcm::shfl::Symlinks::kRelative));
+  BOOST_TEST(options.shares[1].writable);
+  BOOST_TEST(!options.shares[1].auto_mount);
+  BOOST_TEST((options.shares[1].symlinks == hgcm::shfl::Symlinks::kNone));
+  BOOST_TEST(options.shares[2].auto_mount);
+  BOOST_TEST(options.shares[2].mount_point == "");
+}
+
+BOOST_AUTO_TEST_CASE(shares_that_make_no_sense_are_refused) {
+  for (const char* share : {"src", "=/a", "src=", "src=/a,rw", "src=/a,automount=",
+                            "src=/a,symlinks=some", "src=/a,symlinks", "src=/a,ro=1"}) {
+    BOOST_TEST(std::get<ExitCode>(parse({"--share", share})).code == 2, share);
+  }
+  BOOST_TEST(std::get<ExitCode>(parse({"--share", "a=/a", "--service", "B"})).code == 2);
 }
 
 BOOST_AUTO_TEST_CASE(everything_given_is_taken) {

@@ -55,6 +55,45 @@ BOOST_AUTO_TEST_CASE(exit_codes_tell_failures_apart) {
   BOOST_TEST(vmctl({"services"}).status == 6);
 }
 
+BOOST_AUTO_TEST_CASE(shares_are_added_listed_and_removed) {
+  start();
+  const std::string path = directory.path().string();
+  BOOST_TEST(vmctl({"sharedfolder", "list"}).output == "No shared folders.\n");
+  BOOST_TEST(vmctl({"sharedfolder", "add", "src", path, "--ro", "--auto-mount-point", "/mnt/src",
+                    "--symlinks", "subtree"})
+                 .status == 0);
+  const auto share = vmctl_json({"sharedfolder", "list"})[0];
+  BOOST_TEST(share["name"] == "src");
+  BOOST_TEST(share["path"] == path);
+  BOOST_TEST(share["read-only"] == true);
+  BOOST_TEST(share["automount"] == true);
+  BOOST_TEST(share["mount-point"] == "/mnt/src");
+  BOOST_TEST(share["symlinks"] == "subtree");
+  BOOST_TEST(vmctl({"sharedfolder", "list"}).output.find("src") != std::string::npos);
+  BOOST_TEST(vmctl({"sharedfolder", "remove", "src"}).status == 0);
+  BOOST_TEST(vmctl({"sharedfolder", "remove", "src"}).status == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_share_that_cannot_be_added_is_told) {
+  start();
+  const std::string path = directory.path().string();
+  BOOST_TEST(vmctl({"sharedfolder", "add", "src", path + "/nosuch"}).status == 3);
+  BOOST_TEST(vmctl({"sharedfolder", "add", "a/b", path}).status == 1);
+  BOOST_TEST(vmctl({"sharedfolder", "add", "src", path, "--symlinks", "some"}).status == 2);
+  BOOST_TEST(vmctl({"sharedfolder", "add", "src", path}).status == 0);
+  BOOST_TEST(vmctl({"sharedfolder", "add", "SRC", path}).status == 1);
+}
+
+BOOST_AUTO_TEST_CASE(shares_outlive_the_service) {
+  start();
+  BOOST_TEST(vmctl({"sharedfolder", "add", "src", directory.path().string()}).status == 0);
+  BOOST_TEST(vmctl({"service", "unload", "VBoxSharedFolders"}).status == 0);
+  BOOST_TEST(vmctl({"sharedfolder", "add", "other", directory.path().string()}).status == 3);
+  BOOST_TEST(vmctl({"service", "load", "VBoxSharedFolders"}).status == 0);
+  // The service has it again, so it is taken.
+  BOOST_TEST(vmctl({"sharedfolder", "add", "SRC", directory.path().string()}).status == 1);
+}
+
 BOOST_AUTO_TEST_CASE(json_is_everywhere) {
   start();
   BOOST_TEST(vmctl_json({"guestproperty", "set", "/a", "v"}).is_object());

@@ -15,6 +15,7 @@ namespace hgcm::control {
 [[nodiscard]] std::span<const Command> service_commands();
 [[nodiscard]] std::span<const Command> statistics_commands();
 [[nodiscard]] std::span<const Command> guest_property_commands();
+[[nodiscard]] std::span<const Command> shared_folder_commands();
 
 }  // namespace hgcm::control
 

@@ -40,6 +40,11 @@ CommandResult service_load(Context& context, const Arguments& arguments,
           attached, fmt::format("{} is loaded, but not usable from here: {}", name, detail)));
     }
   }
+  if (name == kSharedFolderService) {
+    if (const Status attached = context.shares.attach(detail); attached.failed()) {
+      return tl::unexpected(error_of(attached, fmt::format("{} is loaded, but {}", name, detail)));
+    }
+  }
   return Json::object();
 }
 

@@ -16,7 +16,8 @@ _vmctl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --control | --socket) _vmctl_control=${COMP_WORDS[++i]-} ;;
-      --flags | --timeout | --timestamp | --event | --count | --patterns) ((i++)) ;;
+      --flags | --timeout | --timestamp | --event | --count | --patterns | \
+        --symlinks | --auto-mount-point) ((i++)) ;;
       -*) ;;
       *) words+=("${COMP_WORDS[i]}") ;;
     esac
@@ -37,17 +38,30 @@ _vmctl() {
         -- "$cur")
       return
       ;;
-    --timeout | --timestamp | --count) return ;;
+    --symlinks)
+      mapfile -t COMPREPLY < <(compgen -W 'none subtree relative any' -- "$cur")
+      return
+      ;;
+    --timeout | --timestamp | --count | --auto-mount-point) return ;;
   esac
 
   local options='--control --json --help'
   case "${words[*]}" in
     '')
-      replies='events execute guest guestproperty info quit service services stats'
+      replies='events execute guest guestproperty info quit service services
+        sharedfolder stats'
       options+=' --version'
       ;;
     guestproperty) replies='get set delete unset enumerate wait' ;;
     guest) replies='info' ;;
+    sharedfolder) replies='add remove list' ;;
+    'sharedfolder remove') replies=$(_vmctl_names sharedfolder list) ;;
+    'sharedfolder add') ;;
+    'sharedfolder add '*)
+      options+=' --readonly --automount --auto-mount-point --symlinks'
+      mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+      [[ $cur == -* ]] || return
+      ;;
     service) replies='load unload' ;;
     'service unload') replies=$(_vmctl_names services) ;;
     'service load '*)

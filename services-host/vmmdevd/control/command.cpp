@@ -46,8 +46,8 @@ constexpr std::array kSessionCommands = {
 
 std::vector<Command> collect() {
   std::vector<Command> all;
-  for (const auto table :
-       {general_commands(), service_commands(), statistics_commands(), guest_property_commands()}) {
+  for (const auto table : {general_commands(), service_commands(), statistics_commands(),
+                           guest_property_commands(), shared_folder_commands()}) {
     all.insert(all.end(), table.begin(), table.end());
   }
   std::sort(all.begin(), all.end(),

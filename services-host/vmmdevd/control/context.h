@@ -9,6 +9,7 @@
 #include "vmmdevd/control/events.h"
 #include "vmmdevd/control/executor.h"
 #include "vmmdevd/guest_property_access.h"
+#include "vmmdevd/shared_folder_access.h"
 
 #include <asio/io_context.hpp>
 #include <chrono>
@@ -25,6 +26,7 @@ struct Context {
   host::ServiceHost& services;
   vmmdev::Device& device;
   GuestPropertyAccess& properties;
+  SharedFolderAccess& shares;
   /// Counters of what carries the device, as JSON; any thread.
   std::function<Json()> transport;
   /// Asks the daemon to end; any thread.

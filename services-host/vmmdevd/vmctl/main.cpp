@@ -25,6 +25,7 @@ constexpr const char* kExamples = R"text(Examples:
   vmctl guestproperty get /VirtualBox/GuestInfo/OS/Release
   vmctl guestproperty set /Site/Role build-host --flags RDONLYGUEST
   vmctl guestproperty wait '/Boot/*' --timeout 60000
+  vmctl sharedfolder add src ~/src --symlinks subtree
   vmctl --control /run/vm1/control stats --json
   vmctl events --event GUEST_PROPERTY_CHANGED
 
@@ -136,6 +137,9 @@ struct Given {
   std::string path;
   std::vector<std::string> patterns;
   std::vector<std::string> events;
+  std::string symlinks = "none";
+  bool read_only = false;
+  bool automount = false;
   bool verbose = false;
   std::uint64_t timeout = 0;
   std::uint64_t since = 0;
@@ -219,6 +223,54 @@ void add_guest_property_verbs(CLI::App& app, Program& program, Given& given) {
           "guestproperty-wait", std::move(arguments),
           [&](const Json& reply) { return change_text(program.output, reply, given.verbose); },
           std::nullopt);
+    };
+  });
+}
+
+void add_shared_folder_verbs(CLI::App& app, Program& program, Given& given) {
+  CLI::App* group = app.add_subcommand("sharedfolder", "Directories shared with the guest");
+  group->require_subcommand(1);
+
+  CLI::App* add = group->add_subcommand("add", "Share a directory");
+  add->add_option("NAME", given.name, "What the guest mounts")->required();
+  add->add_option("DIR", given.path)->required();
+  add->add_flag("--readonly,--ro", given.read_only, "The guest may not write");
+  add->add_flag("--automount", given.automount, "The guest's auto-mounter shall take it");
+  add->add_option("--auto-mount-point", given.value, "Where the auto-mounter shall put it");
+  add->add_option("--symlinks", given.symlinks,
+                  "Links the guest may make: none, subtree, relative, any (default: none)")
+      ->check(CLI::IsMember({"none", "subtree", "relative", "any"}));
+  add->callback([&] {
+    program.verb = [&] {
+      // The daemon has a working directory of its own.
+      Json arguments = {{"name", given.name},
+                        {"path", std::filesystem::absolute(given.path).string()},
+                        {"read-only", given.read_only},
+                        {"automount", given.automount},
+                        {"symlinks", given.symlinks}};
+      if (!given.value.empty()) {
+        arguments["mount-point"] = given.value;
+      }
+      return program.run("sharedfolder-add", std::move(arguments));
+    };
+  });
+
+  CLI::App* remove = group->add_subcommand("remove", "Stop sharing a directory");
+  remove->add_option("NAME", given.name)->required();
+  remove->callback([&] {
+    program.verb = [&] {
+      return program.run("sharedfolder-remove", {{"name", given.name}}, [](const Json& reply) {
+        return std::string(reply.value("was-mapped", false)
+                               ? "The guest has it mounted and reaches nothing in it any more.\n"
+                               : "");
+      });
+    };
+  });
+
+  group->add_subcommand("list", "List shared directories")->callback([&] {
+    program.verb = [&] {
+      return program.run("sharedfolder-list", Json::object(),
+                         [&](const Json& reply) { return share_list_text(program.output, reply); });
     };
   });
 }
@@ -322,6 +374,7 @@ int run(int argc, char** argv) {
   app.fallthrough();
   add_verbs(app, program, given);
   add_guest_property_verbs(app, program, given);
+  add_shared_folder_verbs(app, program, given);
   for (CLI::App* verb : app.get_subcommands({})) {
     verb->fallthrough();
     for (CLI::App* inner : verb->get_subcommands({})) {

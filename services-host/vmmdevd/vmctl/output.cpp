@@ -89,6 +89,24 @@ std::string change_text(const Output& output, const Json& change, bool verbose) 
   return text + property_text(output, change, verbose);
 }
 
+std::string share_list_text(const Output& output, const Json& shares) {
+  if (shares.empty()) {
+    return "No shared folders.\n";
+  }
+  std::string text = fmt::format("{:<20} {:<7} {:<9} {:<20} {}\n", "NAME", "ACCESS", "SYMLINKS",
+                                 "AUTOMOUNT", "PATH");
+  for (const Json& share : shares) {
+    const std::string mount_point = text_of(share, "mount-point");
+    const std::string automount = !flag_of(share, "automount") ? "no"
+                                  : mount_point.empty()        ? "yes"
+                                                               : mount_point;
+    text += fmt::format("{:<20} {:<7} {:<9} {:<20} {}\n", output.value(text_of(share, "name")),
+                        flag_of(share, "read-only") ? "ro" : "rw", text_of(share, "symlinks"),
+                        output.value(automount), output.value(text_of(share, "path")));
+  }
+  return text;
+}
+
 std::string services_text(const Output& output, const Json& services) {
   std::string text =
       fmt::format("{:<24} {:>8} {:>12} {:>8}  {}\n", "NAME", "CLIENTS", "CALLS", "PENDING", "PATH");

@@ -27,6 +27,7 @@ struct Output {
 [[nodiscard]] std::string property_text(const Output& output, const Json& property, bool verbose);
 [[nodiscard]] std::string property_list_text(const Output& output, const Json& properties);
 [[nodiscard]] std::string change_text(const Output& output, const Json& change, bool verbose);
+[[nodiscard]] std::string share_list_text(const Output& output, const Json& shares);
 [[nodiscard]] std::string services_text(const Output& output, const Json& services);
 [[nodiscard]] std::string stats_text(const Output& output, const Json& stats);
 [[nodiscard]] std::string guest_info_text(const Output& output, const Json& info);

@@ -63,7 +63,7 @@ class Settings:
     kernel_arguments: tuple[str, ...] = ()
     driver: bool = True
     build: Path = TOP / "build"
-    services: tuple[str, ...] = ("VBoxGuestPropSvc", "HgcmTestSvc")
+    services: tuple[str, ...] = ("VBoxGuestPropSvc", "VBoxSharedFolders", "HgcmTestSvc")
     kernel: str = ""  # what the user calls it, if that is not the line
 
     def __post_init__(self) -> None:

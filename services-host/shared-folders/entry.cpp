@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+//
+// The load entry of VBoxSharedFolders.so.
+#include "shared-folders/service.h"
+
+HGCM_EXPORT_SERVICE(hgcm::shfl::SharedFolders)
