@@ -11,7 +11,7 @@ kmod_newest = $(lastword $(shell ls -d $(KERNEL_HEADERS)$(1)*-amd64 2>/dev/null 
 KERNELS ?= $(call kmod_newest,6.1.) $(call kmod_newest,6.12.)
 
 kmod_sources = $(shell find kmod -name '*.[chS]' -o -name Kbuild)
-kmod_modules := vboxguest vboxguest-test
+kmod_modules := vboxguest vboxguest-test vboxsf
 
 # $(call kmod_build,RELEASE,ARGUMENTS): the kernel's own compiler choice, whatever CC is here.
 define kmod_build

@@ -17,6 +17,11 @@ build/tests/ioctl-matrix32: tests/vm/programs/ioctl_matrix.cpp $(FLAGS_STAMP) | 
 endif
 $(call test_program,hgcm-load,tests/vm/programs/hgcm_load.cpp,hgcm)
 
+# What file systems are tried with; static, so that it runs under any mount.
+ifeq ($(VARIANT),)
+$(call test_program,fs-exercise,tests/vm/programs/fs_exercise.cpp,,-static)
+endif
+
 .PHONY: demo vm-deps vm-test vm-shell
 vm-deps: build/.deps-vm build/.deps-kmod ## Fetch QEMU and the guests' kernels into build/vm
 	$(Q)tests/vm/fetch-qemu

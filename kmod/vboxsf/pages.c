@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page cache of files and links: read-ahead, write-back, mappings. Each READ or WRITE carries
+ * as many neighbouring pages as a request holds, several are in flight at once.
+ *
+ * Folios are of one page. A page is up to date as a whole or not at all: what a write leaves open
+ * is read first, unless it lies behind the end of the file.
+ */
+#include <linux/backing-dev.h>
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/writeback.h>
+
+#include "vboxsf.h"
+
+/* The pages were read, or not. What lies behind the end of the file is zero. */
+static void read_end(struct vboxsf_io *io, int error)
+{
+	size_t valid = io->done;
+	u32 i;
+
+	for (i = 0; i < io->count; i++) {
+		struct folio *folio = page_folio(io->pages[i]);
+
+		if (!error) {
+			size_t here = min_t(size_t, valid, PAGE_SIZE);
+
+			valid -= here;
+			if (here < PAGE_SIZE)
+				folio_zero_segment(folio, here, PAGE_SIZE);
+			folio_mark_uptodate(folio);
+		}
+		folio_unlock(folio);
+	}
+	vboxsf_io_free(io);
+}
+
+static struct vboxsf_io *read_begin(struct inode *inode, struct vboxsf_handle *handle, loff_t pos,
+				    u32 max)
+{
+	struct vboxsf_io *io = vboxsf_io_alloc(max, false);
+
+	if (!io)
+		return NULL;
+	vboxsf_handle_get(handle);
+	io->handle = handle;
+	io->inode = inode;
+	io->pos = pos;
+	io->end = read_end;
+	return io;
+}
+
+static void read_submit(struct vboxsf_io *io)
+{
+	io->length = io->count * PAGE_SIZE;
+	vboxsf_io_submit(io);
+}
+
+/* The handle to read with: that of the open file, or any. */
+static struct vboxsf_handle *read_handle(struct file *file, struct inode *inode)
+{
+	struct vboxsf_handle *handle = NULL;
+
+	if (file)
+		handle = ((struct vboxsf_file *)file->private_data)->handle;
+	if (handle && handle->flags & SHFL_CF_READ) {
+		vboxsf_handle_get(handle);
+		return handle;
+	}
+	return vboxsf_handle_find(inode, SHFL_CF_READ);
+}
+
+static void vboxsf_readahead(struct readahead_control *rac)
+{
+	struct inode *inode = rac->mapping->host;
+	u32 max = VBOXSF_SB(inode->i_sb)->o.io_pages;
+	struct vboxsf_handle *handle;
+	struct vboxsf_io *io = NULL;
+	struct folio *folio;
+
+	handle = read_handle(rac->file, inode);
+	/* What is left is unlocked by the caller, and read page by page if needed. */
+	if (!handle)
+		return;
+	for (;;) {
+		if (!io) {
+			if (!readahead_count(rac))
+				break;
+			io = read_begin(inode, handle, readahead_pos(rac),
+					min_t(u32, readahead_count(rac), max));
+			if (!io)
+				break;
+		}
+		folio = readahead_folio(rac);
+		if (folio)
+			io->pages[io->count++] = folio_page(folio, 0);
+		if (!folio || io->count == io->max) {
+			if (io->count) {
+				read_submit(io);
+			} else {
+				vboxsf_handle_put(io->handle);
+				vboxsf_io_free(io);
+			}
+			io = NULL;
+		}
+		if (!folio)
+			break;
+	}
+	vboxsf_handle_put(handle);
+}
+
+static int vboxsf_read_folio(struct file *file, struct folio *folio)
+{
+	struct inode *inode = folio->mapping->host;
+	struct vboxsf_handle *handle = read_handle(file, inode);
+	struct vboxsf_io *io = NULL;
+
+	if (handle)
+		io = read_begin(inode, handle, folio_pos(folio), 1);
+	vboxsf_handle_put(handle);
+	if (!io) {
+		folio_unlock(folio);
+		return handle ? -ENOMEM : -EBADF;
+	}
+	io->pages[io->count++] = folio_page(folio, 0);
+	read_submit(io);
+	return 0;
+}
+
+/**
+ * vboxsf_dirty() - Has the page cache anything the host has not?
+ * @inode:	Regular file.
+ *
+ * Context: Any.
+ * Return: true if pages are dirty or being written.
+ */
+bool vboxsf_dirty(struct inode *inode)
+{
+	return mapping_tagged(inode->i_mapping, PAGECACHE_TAG_DIRTY) ||
+	       mapping_tagged(inode->i_mapping, PAGECACHE_TAG_WRITEBACK);
+}
+
+static void write_end_io(struct vboxsf_io *io, int error)
+{
+	u32 i;
+
+	if (error)
+		mapping_set_error(io->inode->i_mapping, error);
+	for (i = 0; i < io->count; i++)
+		folio_end_writeback(page_folio(io->pages[i]));
+	vboxsf_io_free(io);
+}
+
+/* State of a pass over dirty pages. */
+struct write_pass {
+	struct inode *inode;
+	struct vboxsf_handle *handle;
+	struct vboxsf_io *io;
+};
+
+static void write_submit(struct write_pass *pass)
+{
+	struct vboxsf_io *io = pass->io;
+
+	pass->io = NULL;
+	if (io)
+		vboxsf_io_submit(io);
+}
+
+/* The handle to write with. There may be none: a mapping outlives the last open for writing. */
+static int write_handle(struct write_pass *pass)
+{
+	if (pass->handle)
+		return 0;
+	pass->handle = vboxsf_handle_find(pass->inode, SHFL_CF_WRITE);
+	if (!pass->handle)
+		pass->handle = vboxsf_handle_open(pass->inode, NULL, SHFL_CF_READ | SHFL_CF_WRITE);
+	if (IS_ERR(pass->handle)) {
+		int error = PTR_ERR(pass->handle);
+
+		pass->handle = NULL;
+		return error;
+	}
+	return 0;
+}
+
+static int write_folio(struct folio *folio, struct writeback_control *wbc, void *data)
+{
+	struct write_pass *pass = data;
+	u32 max = min(VBOXSF_SB(pass->inode->i_sb)->o.io_pages, VBOXSF_IO_PAGES);
+	loff_t size = i_size_read(pass->inode), pos = folio_pos(folio);
+	struct vboxsf_io *io = pass->io;
+	u32 length;
+	int error;
+
+	/* Truncated meanwhile. */
+	if (pos >= size) {
+		folio_unlock(folio);
+		return 0;
+	}
+	length = min_t(loff_t, size - pos, PAGE_SIZE);
+	if (length < PAGE_SIZE)
+		folio_zero_segment(folio, length, PAGE_SIZE);
+
+	if (io && (io->count == io->max || io->pos + io->length != pos)) {
+		write_submit(pass);
+		io = NULL;
+	}
+	if (!io) {
+		error = write_handle(pass);
+		if (error) {
+			mapping_set_error(folio->mapping, error);
+			folio_unlock(folio);
+			return error;
+		}
+		io = vboxsf_io_alloc(max, true);
+		vboxsf_handle_get(pass->handle);
+		io->handle = pass->handle;
+		io->inode = pass->inode;
+		io->pos = pos;
+		io->write = true;
+		io->end = write_end_io;
+		pass->io = io;
+	}
+	io->pages[io->count++] = folio_page(folio, 0);
+	io->length += length;
+	folio_start_writeback(folio);
+	folio_unlock(folio);
+	return 0;
+}
+
+#ifdef VBOXSF_HAS_WRITEPAGE_FOLIO
+#define write_one	write_folio
+#else
+static int write_one(struct page *page, struct writeback_control *wbc, void *data)
+{
+	return write_folio(page_folio(page), wbc, data);
+}
+#endif
+
+static int vboxsf_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	struct write_pass pass = { .inode = mapping->host };
+	int ret;
+
+	ret = write_cache_pages(mapping, wbc, write_one, &pass);
+	write_submit(&pass);
+	vboxsf_handle_put(pass.handle);
+	return ret;
+}
+
+/* Get a page for writing. Returns it locked, and up to date but for what is about to be written. */
+static int write_begin_folio(struct file *file, struct address_space *mapping, loff_t pos,
+			     unsigned int len, struct folio **foliop)
+{
+	struct inode *inode = mapping->host;
+	bool asked = false;
+	struct folio *folio;
+	size_t from, to;
+	int ret;
+
+again:
+	folio = vboxsf_get_folio(mapping, pos >> PAGE_SHIFT, FGP_LOCK | FGP_WRITE | FGP_CREAT);
+	if (!folio)
+		return -ENOMEM;
+	*foliop = folio;
+	from = offset_in_page(pos);
+	to = from + len;
+	if (folio_test_uptodate(folio) || len == PAGE_SIZE)
+		return 0;
+	/* Nothing of the file is in the page, or the write covers all of that. */
+	if (folio_pos(folio) >= i_size_read(inode) || (!from && pos + len >= i_size_read(inode))) {
+		folio_zero_segments(folio, 0, from, to, PAGE_SIZE);
+		return 0;
+	}
+	if (asked) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return -EIO;
+	}
+	asked = true;
+	ret = vboxsf_read_folio(file, folio);
+	if (!ret)
+		ret = folio_wait_locked_killable(folio);
+	folio_put(folio);
+	if (ret)
+		return ret;
+	goto again;
+}
+
+/* Returns what was taken: nothing of a short copy that would leave a hole in the page. */
+static int write_end_folio(struct address_space *mapping, loff_t pos, unsigned int len,
+			   unsigned int copied, struct folio *folio)
+{
+	struct inode *inode = mapping->host;
+
+	if (!folio_test_uptodate(folio)) {
+		if (copied < len) {
+			copied = 0;
+			goto out;
+		}
+		folio_mark_uptodate(folio);
+	}
+	if (pos + copied > i_size_read(inode))
+		i_size_write(inode, pos + copied);
+	if (copied)
+		folio_mark_dirty(folio);
+out:
+	folio_unlock(folio);
+	folio_put(folio);
+	return copied;
+}
+
+#ifdef VBOXSF_HAS_WRITE_BEGIN_FOLIO
+static int vboxsf_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
+			      unsigned int len, struct folio **foliop, void **fsdata)
+{
+	len = min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
+	return write_begin_folio(file, mapping, pos, len, foliop);
+}
+
+static int vboxsf_write_end(struct file *file, struct address_space *mapping, loff_t pos,
+			    unsigned int len, unsigned int copied, struct folio *folio,
+			    void *fsdata)
+{
+	return write_end_folio(mapping, pos, len, copied, folio);
+}
+#else
+static int vboxsf_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
+			      unsigned int len, struct page **pagep, void **fsdata)
+{
+	struct folio *folio;
+	int ret = write_begin_folio(file, mapping, pos, len, &folio);
+
+	if (!ret)
+		*pagep = folio_page(folio, 0);
+	return ret;
+}
+
+static int vboxsf_write_end(struct file *file, struct address_space *mapping, loff_t pos,
+			    unsigned int len, unsigned int copied, struct page *page, void *fsdata)
+{
+	return write_end_folio(mapping, pos, len, copied, page_folio(page));
+}
+#endif
+
+/**
+ * vboxsf_zero_tail() - Zero what a mapping may have left behind the end of a file.
+ * @inode:	Regular file that is about to grow; its lock is held.
+ * @from:	Its end.
+ *
+ * Context: Process context, sleeps.
+ */
+void vboxsf_zero_tail(struct inode *inode, loff_t from)
+{
+	struct folio *folio;
+
+	if (!offset_in_page(from))
+		return;
+	folio = vboxsf_get_folio(inode->i_mapping, from >> PAGE_SHIFT, FGP_LOCK);
+	if (!folio)
+		return;
+	if (folio_test_uptodate(folio))
+		folio_zero_segment(folio, offset_in_page(from), PAGE_SIZE);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+/**
+ * vboxsf_drop_stale_pages() - Drop pages of content that the host has replaced.
+ * @inode:	Regular file or link.
+ *
+ * Context: Process context, sleeps; no folio is locked by the caller.
+ * Return: 0 or -EINTR.
+ */
+int vboxsf_drop_stale_pages(struct inode *inode)
+{
+	struct vboxsf_inode *vi = VBOXSF_I(inode);
+	unsigned int stale = READ_ONCE(vi->stale);
+
+	if (!stale)
+		return 0;
+	/* Pages that are dirty stay: this guest has written them, too. */
+	if (inode->i_mapping->nrpages)
+		invalidate_inode_pages2(inode->i_mapping);
+	spin_lock(&vi->lock);
+	if (vi->stale == stale)
+		vi->stale = 0;
+	spin_unlock(&vi->lock);
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* Text of a link; the cache holds it as a page. */
+static int symlink_read_folio(struct file *file, struct folio *folio)
+{
+	struct inode *inode = folio->mapping->host;
+	struct dentry *dentry = d_find_any_alias(inode);
+	char *text = page_address(folio_page(folio, 0));
+	int ret = -ESTALE;
+
+	if (dentry)
+		ret = vboxsf_shfl_readlink(VBOXSF_SB(inode->i_sb), dentry, text, PAGE_SIZE);
+	dput(dentry);
+	if (!ret)
+		folio_mark_uptodate(folio);
+	folio_unlock(folio);
+	return ret;
+}
+
+const struct address_space_operations vboxsf_file_aops = {
+	.readahead = vboxsf_readahead,
+	.read_folio = vboxsf_read_folio,
+	.writepages = vboxsf_writepages,
+	.write_begin = vboxsf_write_begin,
+	.write_end = vboxsf_write_end,
+	.dirty_folio = filemap_dirty_folio,
+	.migrate_folio = filemap_migrate_folio,
+};
+
+const struct address_space_operations vboxsf_symlink_aops = {
+	.read_folio = symlink_read_folio,
+};
