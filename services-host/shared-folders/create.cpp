@@ -173,6 +173,7 @@ Status Creation::keep(Descriptor fd, CreateResult result, bool directory, bool p
   object->fd = std::move(fd);
   object->directory = directory;
   object->path_only = path_only;
+  object->writes = !directory && !path_only && (open_flags() & O_ACCMODE) != O_RDONLY;
   object->append = (parms_.flags & kAppend) != 0;
   object->size = status->stx_size;
   opened_ = std::move(object);

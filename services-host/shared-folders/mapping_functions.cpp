@@ -116,6 +116,9 @@ Job SharedFolders::unmap_folder(Request& request) {
     --record.map_counts[root];
   }
   mappings_.unmap(root);
+  if (record.map_counts[root] == 0) {
+    changes_.drop_mapping(request.client.id, root);
+  }
   return HGCM_INF_SUCCESS;
 }
 
@@ -162,7 +165,7 @@ Job SharedFolders::query_map_info(Request& request) {
 }
 
 Job SharedFolders::query_features(Request& request) {
-  request.out64(0) = kFeatureWriteUpdatesOffset;
+  request.out64(0) = kFeatureWriteUpdatesOffset | SHFL_EXT_FEATURE_CHANGES;
   request.out32(1) = kLastFunction;
   return HGCM_INF_SUCCESS;
 }
@@ -252,8 +255,10 @@ Status SharedFolders::remove_mapping(Bytes name) {
   if (!text) {
     return text.error();
   }
+  const auto root = mappings_.find(*text);
   const Status status = mappings_.remove(*text);
   if (status.ok()) {
+    changes_.drop_root(*root);
     mappings_changed();
   }
   return status;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The shared folder service, and its host-side configuration for programs that run it.
 SHFL_DIR := services-host/shared-folders
-SHFL_PARTS := $(addprefix $(SHFL_DIR)/,access.cpp beneath.cpp call_order.cpp create.cpp \
+SHFL_PARTS := $(addprefix $(SHFL_DIR)/,access.cpp beneath.cpp call_order.cpp change_functions.cpp changes.cpp create.cpp \
 	directory_reader.cpp errors.cpp listing.cpp mapping_functions.cpp mapping_table.cpp \
 	name_operations.cpp object_functions.cpp object_info.cpp open_object.cpp path.cpp placement.cpp \
 	saved_state.cpp service.cpp share.cpp strings.cpp transfer.cpp worker_pool.cpp)

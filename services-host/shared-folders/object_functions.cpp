@@ -121,7 +121,7 @@ Job SharedFolders::create(Request& request) {
   if (!access) {
     return refused(access.error());
   }
-  const auto work = [=, path = std::move(*path), access = *access,
+  const auto work = [=, path = *path, access = *access,
                      client = request.client.state](bool may_wait) -> Status {
     Access how = access;
     how.may_wait = may_wait;
@@ -143,6 +143,9 @@ Job SharedFolders::create(Request& request) {
       return status == Status(HGCM_ERR_TRY_AGAIN) ? std::nullopt : std::optional(status);
     };
   }
+  if ((parms.flags & kLookup) == 0 && access->share->writable()) {
+    job.changes(request.u32(0), std::move(*path));
+  }
   return job;
 }
 
@@ -151,13 +154,16 @@ Job SharedFolders::close(Request& request) {
   if (!object) {
     return object.error();
   }
-  return Job((*object)->share,
-             [object = object->get()] {
-               // All earlier calls on it are done, and it has no handle any more.
-               object->fd = Descriptor();
-               return HGCM_INF_SUCCESS;
-             })
-      .uses(*object, Extent::whole(true));
+  Job job((*object)->share, [object = object->get()] {
+    // All earlier calls on it are done, and it has no handle any more.
+    object->fd = Descriptor();
+    return HGCM_INF_SUCCESS;
+  });
+  job.uses(*object, Extent::whole(true));
+  if ((*object)->writes) {
+    job.changes((*object)->root, (*object)->path);
+  }
+  return job;
 }
 
 Job SharedFolders::read(Request& request) {
@@ -231,7 +237,8 @@ Job SharedFolders::write(Request& request) {
     return result.status;
   });
   job.uses(*object, file.append ? Extent::whole(true) : Extent::of(offset, wanted, true))
-      .may_take_long(wanted > kLongTransfer);
+      .may_take_long(wanted > kLongTransfer)
+      .changes(file.root, file.path);
   return job;
 }
 
@@ -376,7 +383,8 @@ Job SharedFolders::set_information(Request& request, const std::shared_ptr<OpenO
                }
                return reply_info(*object, buffer, size);
              })
-      .uses(object, Extent::whole(true));
+      .uses(object, Extent::whole(true))
+      .changes(object->root, object->path);
 }
 
 Job SharedFolders::volume_information(Request& request) {
@@ -413,9 +421,10 @@ Job SharedFolders::remove(Request& request) {
   if (!access) {
     return access.error();
   }
-  return {access->share, [access = std::move(*access), path = std::move(*path), flags] {
-            return shfl::remove(access, path, flags);
-          }};
+  Job job(access->share,
+          [access = *access, path = *path, flags] { return shfl::remove(access, path, flags); });
+  job.changes(request.u32(0), std::move(*path));
+  return job;
 }
 
 Job SharedFolders::rename(Request& request) {
@@ -432,8 +441,16 @@ Job SharedFolders::rename(Request& request) {
   if (!access) {
     return access.error();
   }
-  return {access->share, [access = std::move(*access), from = std::move(*from), to = std::move(*to),
-                          flags] { return shfl::rename(access, from, to, flags); }};
+  Job job(access->share,
+          [this, access = *access, from = *from, to = *to, flags, client = request.client.id] {
+            const Status status = shfl::rename(access, from, to, flags);
+            if (status.ok()) {
+              changes_.renamed(client, access.root_id, from, to);
+            }
+            return status;
+          });
+  job.changes(request.u32(0), std::move(*from)).changes(request.u32(0), std::move(*to));
+  return job;
 }
 
 Job SharedFolders::flush(Request& request) {
@@ -499,15 +516,16 @@ Job SharedFolders::symlink(Request& request) {
   if (!access) {
     return access.error();
   }
-  return {access->share, [access = std::move(*access), path = std::move(*path),
-                          target = std::move(*target), buffer] {
-            ObjectInfo info{};
-            const Status status = make_link(access, path, target, info);
-            if (status.ok()) {
-              std::memcpy(buffer.data(), &info, sizeof info);
-            }
-            return status;
-          }};
+  Job job(access->share, [access = *access, path = *path, target = std::move(*target), buffer] {
+    ObjectInfo info{};
+    const Status status = make_link(access, path, target, info);
+    if (status.ok()) {
+      std::memcpy(buffer.data(), &info, sizeof info);
+    }
+    return status;
+  });
+  job.changes(request.u32(0), std::move(*path));
+  return job;
 }
 
 Job SharedFolders::set_file_size(Request& request) {
@@ -520,7 +538,8 @@ Job SharedFolders::set_file_size(Request& request) {
   }
   return Job((*object)->share,
              [object = object->get(), size = request.u64(2)] { return set_size(*object, size); })
-      .uses(*object, Extent::whole(true));
+      .uses(*object, Extent::whole(true))
+      .changes((*object)->root, (*object)->path);
 }
 
 Job SharedFolders::copy_file(Request& request) {
@@ -537,11 +556,12 @@ Job SharedFolders::copy_file(Request& request) {
   if (!from || !to) {
     return from ? to.error() : from.error();
   }
-  Job job(to->share, [from = std::move(*from), from_path = std::move(*from_path), to = *to,
-                      to_path = std::move(*to_path)](const service::Call& call) {
+  Job job(to->share, [from = *from, from_path = std::move(*from_path), to = *to,
+                      to_path = *to_path](const service::Call& call) {
     return shfl::copy_file(from, from_path, to, to_path, [&] { return call.is_cancelled(); });
   });
-  return std::move(job.may_take_long());
+  job.may_take_long().changes(request.u32(2), std::move(*to_path));
+  return job;
 }
 
 Job SharedFolders::copy_file_part(Request& request) {
@@ -577,7 +597,9 @@ Job SharedFolders::copy_file_part(Request& request) {
     copied = result.bytes;
     return result.bytes > 0 ? Status() : result.status;
   });
-  job.uses(*to, Extent::of(to_offset, size, true)).may_take_long();
+  job.uses(*to, Extent::of(to_offset, size, true))
+      .may_take_long()
+      .changes((*to)->root, (*to)->path);
   return job;
 }
 

@@ -53,6 +53,7 @@ struct OpenObject {
   Descriptor fd;
   bool directory = false;
   bool path_only = false;  ///< O_PATH: good for attributes, not for contents
+  bool writes = false;     ///< its contents may be changed through it
   bool append = false;
   std::uint64_t size = 0;  ///< when it was opened
 

@@ -36,6 +36,7 @@ struct SharedFolders::Running {
   service::Call call;
   std::shared_ptr<ClientState> client;
   Job job;
+  std::vector<Changes::Own> own = {};
   CallOrder::Ticket ticket{};
 };
 
@@ -68,6 +69,10 @@ const SharedFolders::GuestFunctionEntry SharedFolders::kFunctions[] = {
     {kCopyFilePart, "uUUuUUUu", true, &SharedFolders::copy_file_part},
     {kCloseAndRemove, "upuU", true, &SharedFolders::close_and_remove},
     {kSetErrorStyle, "uu", true, &SharedFolders::set_error_style},
+    {SHFL_EXT_FN_WATCH, "upuu", true, &SharedFolders::watch},
+    {SHFL_EXT_FN_UNWATCH, "uu", true, &SharedFolders::unwatch},
+    {SHFL_EXT_FN_WAIT_CHANGES, "upu", true, nullptr},
+    {SHFL_EXT_FN_CANCEL_WAIT, "u", true, &SharedFolders::cancel_wait},
 };
 
 Result<std::string> Request::path(std::size_t i) const {
@@ -92,7 +97,10 @@ void SharedFolders::disconnect(Client& client, std::uint32_t id) {
     }
     return !wait.call;
   });
+  changes_.drop_client(id);
   client.state->wait_for_calls(kDisconnectPatience);
+  // Also what calls have brought that were under way.
+  changes_.drop_client(id);
   client.state->handles.clear();
   for (std::uint32_t root = 0; root < kMaxMappings; ++root) {
     mappings_.unmap(root, client.record.map_counts[root]);
@@ -100,6 +108,7 @@ void SharedFolders::disconnect(Client& client, std::uint32_t id) {
 }
 
 void SharedFolders::cancelled(Client& /*client*/, std::uint32_t id) {
+  changes_.drop_cancelled();
   // Waits are found here; a call that is queued is skipped when its turn comes.
   std::erase_if(waits_, [&](MappingsWait& wait) {
     if (wait.client == id && wait.call.is_cancelled()) {
@@ -129,8 +138,12 @@ void SharedFolders::call(service::Call call, Client& client, const service::Call
     return;
   }
   if (function->handler == nullptr) {
-    wait_for_mappings_changes(std::move(call), client,
-                              service::InOut<std::uint32_t>(parameters.parms[0]));
+    if (function->number == SHFL_EXT_FN_WAIT_CHANGES) {
+      wait_for_changes(std::move(call), client, parameters.parms);
+    } else {
+      wait_for_mappings_changes(std::move(call), client,
+                                service::InOut<std::uint32_t>(parameters.parms[0]));
+    }
     return;
   }
   Request request(client, parameters.parms);
@@ -146,6 +159,9 @@ void SharedFolders::submit(service::Call call, Client& client, Job job) {
       Running{.call = std::move(call), .client = client.state, .job = std::move(job)});
   const Job& what = running->job;
   running->client->begin_call();
+  for (const std::string& path : what.changed) {
+    running->own.push_back(changes_.begin_own(client.id, what.changed_root, path));
+  }
   if (what.object &&
       !what.object->order.enter(what.extent, running->ticket, [this, running] { post(running); })) {
     return;
@@ -200,6 +216,7 @@ void SharedFolders::finish(Running& running, Status status) {
   if (running.job.object) {
     running.job.object->order.leave(running.ticket);
   }
+  running.own.clear();
   // What the work held must be gone when the guest hears of it.
   running.job.work = nullptr;
   running.job.attempt = nullptr;

@@ -7,6 +7,7 @@
 #ifndef HGCM_SHARED_FOLDERS_SERVICE_H
 #define HGCM_SHARED_FOLDERS_SERVICE_H
 
+#include <openhgcm/shfl_ext.h>
 #include <hgcm/service.hpp>
 
 #include <cstdint>
@@ -22,6 +23,7 @@
 
 #include "shared-folders/access.h"
 #include "shared-folders/call_order.h"
+#include "shared-folders/changes.h"
 #include "shared-folders/client.h"
 #include "shared-folders/mapping_table.h"
 #include "shared-folders/protocol.h"
@@ -53,6 +55,13 @@ struct Job {
     return *this;
   }
 
+  /// It may change the object of this path.
+  Job& changes(std::uint32_t root, std::string path) {
+    changed_root = root;
+    changed.push_back(std::move(path));
+    return *this;
+  }
+
   /// Nothing to do: the call ends with this.
   std::optional<Status> done;
   std::shared_ptr<Share> share;
@@ -65,6 +74,8 @@ struct Job {
   /// Calls on it keep their order.
   std::shared_ptr<OpenObject> object;
   Extent extent;
+  std::vector<std::string> changed;
+  std::uint32_t changed_root = 0;
 };
 
 /// A guest's call with its parameters, while they are being checked.
@@ -103,7 +114,12 @@ class SharedFolders {
   /// its own status for wrong parameters.
   template <std::uint32_t... I>
   static constexpr auto all_functions(std::integer_sequence<std::uint32_t, I...>) {
-    return service::functions(service::function(I + 1, &SharedFolders::call)...);
+    using service::function;
+    return service::functions(function(I + 1, &SharedFolders::call)...,
+                              function(SHFL_EXT_FN_WATCH, &SharedFolders::call),
+                              function(SHFL_EXT_FN_UNWATCH, &SharedFolders::call),
+                              function(SHFL_EXT_FN_WAIT_CHANGES, &SharedFolders::call),
+                              function(SHFL_EXT_FN_CANCEL_WAIT, &SharedFolders::call));
   }
 
  public:
@@ -203,6 +219,13 @@ class SharedFolders {
   Job copy_file_part(Request& request);
   Job close_and_remove(Request& request);
 
+  // Change notification: change_functions.cpp.
+  Job watch(Request& request);
+  Job unwatch(Request& request);
+  Job cancel_wait(Request& request);
+  void wait_for_changes(service::Call call, const Client& client,
+                        std::span<hgcm_svc_parm> parameters);
+
   /// For calls that name objects by path. HGCM_ERR_INVALID_PARAMETER, HGCM_ERR_NOT_FOUND.
   Result<Access> access(const Client& client, std::uint32_t root) const;
   Access access_of(const Client& client, std::uint32_t root,
@@ -220,6 +243,7 @@ class SharedFolders {
   MappingTable mappings_;
   std::vector<MappingsWait> waits_;
   std::shared_ptr<DescriptorBudget> budget_;
+  Changes changes_;
   WorkerPool pool_;  ///< last: its jobs use the others
 };
 
