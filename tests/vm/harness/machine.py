@@ -161,6 +161,8 @@ class Machine:
     def qemu_command(self) -> list[str]:
         settings = self.settings
         kernel = KERNELS / settings.release
+        # A kernel that checks itself needs as much again for that.
+        memory = settings.memory * (2 if settings.patience > 1 else 1)
         arguments = ["console=ttyS0", "loglevel=5", "panic=-1", "mitigations=off",
                      "no_timer_check",
                      "rcupdate.rcu_cpu_stall_timeout=120", "panic_print=0x41", "printk.devkmsg=on"]
@@ -173,8 +175,8 @@ class Machine:
         # on stray accesses to user memory; the rest of the processor is plain, which boots faster.
         return [str(QEMU), "-accel", "tcg,thread=multi", "-M", "pc,usb=off,vmport=off",
                 "-cpu", "Nehalem,+smep,+smap", "-smp", str(settings.cpus),
-                "-m", f"{settings.memory}M", "-object",
-                f"memory-backend-memfd,id=ram,size={settings.memory}M,share=on",
+                "-m", f"{memory}M", "-object",
+                f"memory-backend-memfd,id=ram,size={memory}M,share=on",
                 "-machine", "memory-backend=ram", "-nodefaults", "-no-user-config",
                 "-display", "none", "-bios", "qboot.rom", "-kernel", str(kernel / "vmlinux"),
                 "-initrd", str(self.image), "-append", " ".join(arguments),
