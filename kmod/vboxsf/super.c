@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
+#include <openhgcm/version.h>
 
 #include "vboxsf.h"
 
@@ -329,5 +330,6 @@ module_exit(vboxsf_exit);
 
 MODULE_DESCRIPTION("Shared folders of VirtualBox and OpenHGCM");
 MODULE_AUTHOR("The OpenHGCM authors");
+MODULE_VERSION(OPENHGCM_VERSION);
 MODULE_LICENSE("GPL");
 MODULE_ALIAS_FS("vboxsf");
