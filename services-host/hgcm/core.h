@@ -45,6 +45,10 @@ class Core {
     }
   }
 
+  // Whoever holds `looking` may use `source`.
+  std::mutex looking;
+  CallSource* source = nullptr;
+
   /// The owner goes away: waits until none of its functions is running, then calls none any more.
   void forget_owner() noexcept {
     const std::lock_guard lock(owner_mutex_);

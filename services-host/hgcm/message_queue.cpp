@@ -16,8 +16,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned kFirstRetry = 8;
-constexpr unsigned kLastRetry = 1024;
+// From one call to the next takes a guest that traps and is woken so much longer than one that
+// finds somebody looking.
+constexpr int kTrapFactor = 4;
 
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
@@ -41,8 +42,21 @@ Message* reversed(Message* newest) noexcept {
 }  // namespace
 
 MessageQueue::MessageQueue(std::chrono::nanoseconds max_spin) noexcept
-    : max_spin_(std::thread::hardware_concurrency() > 1 ? max_spin : std::chrono::nanoseconds(0)),
-      retry_after_(kFirstRetry) {}
+    : max_spin_(std::thread::hardware_concurrency() > 1 ? max_spin : std::chrono::nanoseconds(0)) {}
+
+void MessageQueue::Habit::polled(bool success) noexcept {
+  if (success) {
+    retry_after_ = kFirstRetry;
+    return;
+  }
+  polls_ = false;
+  short_waits_ = 0;
+  retry_after_ = std::min(retry_after_ * 2, last_retry_);
+}
+
+void MessageQueue::Habit::short_wait() noexcept {
+  if (++short_waits_ >= retry_after_) polls_ = true;
+}
 
 bool MessageQueue::push(Message& message) noexcept {
   producer_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
@@ -67,20 +81,37 @@ Message* MessageQueue::try_take() noexcept {
   return head;
 }
 
-bool MessageQueue::spin() noexcept {
-  const auto end = Clock::now() + max_spin_;
+bool MessageQueue::spin(std::chrono::nanoseconds limit, IdleWork* idle) noexcept {
+  const auto end = Clock::now() + limit;
   do {
     for (int i = 0; i < 8; ++i) {
       if (head_.load(std::memory_order_relaxed) != nullptr) return true;
+      if (idle != nullptr) idle->look();
       __builtin_ia32_pause();
     }
+    // Whom this thread looks out for may need its processor to get going.
+    if (idle != nullptr) sched_yield();
   } while (Clock::now() < end);
   return false;
 }
 
-bool MessageQueue::spinning_may_pay() const noexcept {
+// True if there are messages now.
+bool MessageQueue::poll(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept {
+  if (idle != nullptr && looks_.polls() && idle->begin()) {
+    spin(looking_ ? max_look : kTrapFactor * max_look, idle);
+    idle->end();
+    const bool arrived = head_.load(std::memory_order_relaxed) != nullptr;
+    looks_.polled(arrived);
+    looking_ = arrived;
+    return arrived;
+  }
   // On the sender's processor polling only keeps the sender from sending.
-  return polls_ && producer_cpu_.load(std::memory_order_relaxed) != sched_getcpu();
+  if (!spins_.polls() || producer_cpu_.load(std::memory_order_relaxed) == sched_getcpu())
+    return false;
+  const bool arrived = spin(max_spin_, nullptr);
+  spins_.polled(arrived);
+  if (arrived) looks_.short_wait();
+  return arrived;
 }
 
 void MessageQueue::sleep() noexcept {
@@ -93,22 +124,17 @@ void MessageQueue::sleep() noexcept {
   asleep_.store(0, std::memory_order_relaxed);
 }
 
-Message* MessageQueue::take() noexcept {
+Message* MessageQueue::take(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept {
+  // On a single processor polling only keeps others from working.
+  if (max_spin_.count() == 0) idle = nullptr;
   Message* head = try_take();
   if (head == nullptr) {
-    if (spinning_may_pay()) {
-      if (spin()) {
-        retry_after_ = kFirstRetry;
-      } else {
-        polls_ = false;
-        short_sleeps_ = 0;
-        retry_after_ = std::min(retry_after_ * 2, kLastRetry);
-        sleep();
-      }
-    } else {
+    if (!poll(idle, max_look)) {
       const auto since = Clock::now();
       sleep();
-      if (Clock::now() - since < max_spin_ && ++short_sleeps_ >= retry_after_) polls_ = true;
+      const auto slept = Clock::now() - since;
+      if (slept < max_spin_) spins_.short_wait();
+      if (slept < kTrapFactor * max_look) looks_.short_wait();
     }
     head = try_take();
   }

@@ -20,6 +20,19 @@ struct Message {
   Kind kind;
 };
 
+/// Something else the consumer may look at while it has nothing to do, and from which it may get
+/// messages. Called on the consumer's thread.
+class IdleWork {
+ public:
+  /// False: there is nothing to look at now; the others are not called.
+  virtual bool begin() noexcept = 0;
+  virtual void look() noexcept = 0;
+  virtual void end() noexcept = 0;
+
+ protected:
+  ~IdleWork() = default;
+};
+
 class MessageQueue {
  public:
   /// `max_spin` bounds how long take() polls before it sleeps; zero: it never polls.
@@ -33,15 +46,17 @@ class MessageQueue {
 
   /// The consumer. Waits for messages and returns all there are, linked in the order of push();
   /// nullptr once the queue is closed.
-  [[nodiscard]] Message* take() noexcept;
+  [[nodiscard]] Message* take() noexcept { return take(nullptr, {}); }
+  /// While it polls, for at most `max_look`, it also looks at `idle`.
+  [[nodiscard]] Message* take(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept;
 
   /// Any thread. Refuses further messages; returns those not taken yet, in order.
   [[nodiscard]] Message* close() noexcept;
 
  private:
   Message* try_take() noexcept;
-  bool spin() noexcept;
-  bool spinning_may_pay() const noexcept;
+  bool spin(std::chrono::nanoseconds limit, IdleWork* idle) noexcept;
+  bool poll(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept;
   void sleep() noexcept;
 
   std::atomic<Message*> head_{nullptr};   // newest first; &closed_ when closed
@@ -50,11 +65,28 @@ class MessageQueue {
   Message closed_{Message::Kind::kTask};  // only its address is used
   const std::chrono::nanoseconds max_spin_;
 
-  // Consumer only. Polling pays when messages come close together and their sender runs on another
-  // processor; both are found out by trying, and after failures tried ever more rarely.
-  bool polls_ = false;
-  unsigned short_sleeps_ = 0;  // since polling last failed
-  unsigned retry_after_;       // so many of these
+  // Consumer only. Polling pays when messages come close together (and, for the queue itself, when
+  // their sender runs on another processor); that is found out by trying, and after failures tried
+  // ever more rarely.
+  class Habit {
+   public:
+    explicit Habit(unsigned last_retry) noexcept : last_retry_(last_retry) {}
+    [[nodiscard]] bool polls() const noexcept { return polls_; }
+    void polled(bool success) noexcept;
+    /// A message came soon, though nobody polled in this way.
+    void short_wait() noexcept;
+
+   private:
+    static constexpr unsigned kFirstRetry = 8;
+    const unsigned last_retry_;
+    bool polls_ = false;
+    unsigned short_waits_ = 0;            // since polling last failed
+    unsigned retry_after_ = kFirstRetry;  // so many of these
+  };
+  Habit spins_{1024};
+  // Each success saves somebody else an exit, so this is tried more often.
+  Habit looks_{16};
+  bool looking_ = false;  // the last message was found by looking
 };
 
 }  // namespace hgcm::host

@@ -38,6 +38,27 @@ void keep_forever(std::shared_ptr<Service> service) {
   abandoned.services.push_back(std::move(service));
 }
 
+/// Lets the thread that runs out of work look at the machine's CallSource, if no other thread does.
+class Looking final : public IdleWork {
+ public:
+  explicit Looking(Core& core) noexcept : core_(core) {}
+
+  bool begin() noexcept override {
+    if (!core_.looking.try_lock()) return false;
+    if (core_.source != nullptr && core_.source->begin()) return true;
+    core_.looking.unlock();
+    return false;
+  }
+  void look() noexcept override { core_.source->look(); }
+  void end() noexcept override {
+    core_.source->end();
+    core_.looking.unlock();
+  }
+
+ private:
+  Core& core_;
+};
+
 /// As VirtualBox names its service threads.
 std::string thread_name(const std::string& service) {
   std::string name = service;
@@ -156,8 +177,9 @@ Status Service::load(std::string& detail) {
 }
 
 void Service::serve() {
+  Looking looking(*core_);
   while (!stopping_) {
-    Message* message = queue_.take();
+    Message* message = queue_.take(&looking, core_->options.max_look);
     if (message == nullptr) return;
     while (message != nullptr) {
       // When abandoned, this thread's messages were disposed of: none may be looked at.

@@ -122,6 +122,11 @@ class ServiceHost::Impl {
     core_->forget_owner();
   }
 
+  void set_call_source(CallSource* source) {
+    const std::lock_guard lock(core_->looking);
+    core_->source = source;
+  }
+
   [[nodiscard]] ServicePointer find(std::string_view name) const {
     const std::lock_guard lock(registry_mutex_);
     const auto it = services_.find(name);
@@ -385,6 +390,10 @@ Status ServiceHost::unregister_extension(std::string_view service) {
     return found == nullptr ? Status(HGCM_ERR_HGCM_SERVICE_NOT_FOUND)
                             : found->unregister_extension();
   });
+}
+
+void ServiceHost::set_call_source(CallSource* source) {
+  impl_->set_call_source(source);
 }
 
 void ServiceHost::notify(hgcm_svc_event event) {

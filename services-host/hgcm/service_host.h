@@ -115,6 +115,26 @@ struct ServiceStatistics {
   std::vector<ServiceSample> samples;
 };
 
+/// A place where calls may arrive without anybody being told, such as memory shared with the guest.
+/// While it is set, service threads that have run out of work look at it for a moment before they
+/// sleep: one thread at a time, and only while calls come close together.
+class CallSource {
+ public:
+  CallSource() = default;
+  CallSource(const CallSource&) = delete;
+  CallSource& operator=(const CallSource&) = delete;
+  virtual ~CallSource() = default;
+
+  /// A thread begins to look. False: there is nothing to look at. All members run on a service's
+  /// thread and must not block.
+  virtual bool begin() noexcept = 0;
+  /// Takes what is there and hands it to ServiceHost::call(). Called many times in quick
+  /// succession.
+  virtual void look() noexcept = 0;
+  /// The thread is about to sleep. What has arrived before this returns has been taken.
+  virtual void end() noexcept = 0;
+};
+
 enum class LogLevel { kInfo, kWarning, kError };
 
 struct ServiceHostOptions {
@@ -131,6 +151,8 @@ struct ServiceHostOptions {
   /// How long a service thread that was busy a moment ago polls its queue before it sleeps; it
   /// learns to poll less when polling does not pay. Zero, or a single processor: never.
   std::chrono::microseconds max_spin{30};
+  /// The same for the CallSource.
+  std::chrono::microseconds max_look{50};
   /// How long a reset, an unload and the destructor wait for services. Not for one each: in all.
   std::chrono::milliseconds stop_timeout{5000};
   /// How long load(), save_state() and load_state() wait for one service.
@@ -184,6 +206,10 @@ class ServiceHost {
   /// Machine reset: disconnects every client; completions from now until the end see
   /// HGCM_ERR_ALREADY_RESET; then services are notified of the reset. Blocks (bounded).
   void reset();
+
+  /// Sets or, with null, removes the place where calls may also arrive. When this returns no thread
+  /// is inside the former one. Not to be called from a service's thread.
+  void set_call_source(CallSource* source);
 
   /// --- For the host side (control socket, tests). These block until the service answered. ---
 

@@ -34,6 +34,7 @@ struct Counters {
   Counter request_bar_writes;
   Counter interrupts_level;
   Counter interrupts_message;
+  Counter ring_submissions;
   Counter requests;
   Counter requests_refused;
   Counter hgcm_calls;
@@ -53,6 +54,7 @@ struct Counters {
         .request_bar_writes = request_bar_writes.get(),
         .interrupts_level = interrupts_level.get(),
         .interrupts_message = interrupts_message.get(),
+        .ring_submissions = ring_submissions.get(),
         .requests = requests.get(),
         .requests_refused = requests_refused.get(),
         .hgcm_calls = hgcm_calls.get(),

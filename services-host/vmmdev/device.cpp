@@ -22,11 +22,30 @@ constexpr bool submits(std::uint64_t offset) noexcept {
 
 }  // namespace
 
-class Device::Impl {
+class Device::Impl final : public host::CallSource {
  public:
   Impl(GuestMemory& memory, InterruptLine& interrupt, host::ServiceHost& service_host,
        std::span<std::byte> bar1, DeviceConfig config)
-      : services(service_host), core(memory, interrupt, service_host, bar1, std::move(config)) {}
+      : services(service_host), core(memory, interrupt, service_host, bar1, std::move(config)) {
+    services.set_call_source(this);
+  }
+  ~Impl() override { services.set_call_source(nullptr); }
+
+  bool begin() noexcept override {
+    if (!core.ring.in_use()) return false;
+    core.ring.set_polling(true);
+    return true;
+  }
+  void look() noexcept override {
+    if (!core.ring.waiting()) return;
+    const Gate::Pass pass(gate);
+    if (pass) core.take_ring();
+  }
+  void end() noexcept override {
+    // Before the last look: the driver reads the flag after it has stored a submission.
+    core.ring.set_polling(false);
+    look();
+  }
 
   void stop() {
     if (attached) gate.close();
@@ -65,7 +84,7 @@ std::uint32_t Device::port_read(std::uint64_t offset, unsigned width) noexcept {
 void Device::port_write(std::uint64_t offset, unsigned width, std::uint32_t value) noexcept {
   impl_->core.counters.port_writes.add();
   const Gate::Pass pass(impl_->gate);
-  if (pass && submits(offset)) impl_->core.submit(value & ones(width));
+  if (pass && submits(offset)) impl_->core.submit_trapped(value & ones(width));
 }
 
 void Device::memory_read(std::uint64_t offset, std::span<std::byte> out) noexcept {
@@ -91,7 +110,7 @@ void Device::request_bar_write(std::uint64_t offset, unsigned width, std::uint64
   impl_->core.counters.request_bar_writes.add();
   const Gate::Pass pass(impl_->gate);
   if (pass && submits(offset) && (width == 4 || width == 8)) {
-    impl_->core.submit(value & ones(width));
+    impl_->core.submit_trapped(value & ones(width));
   }
 }
 
@@ -136,6 +155,7 @@ Device::GuestInfo Device::guest_info() const {
       .additions_features = guest.additions_features,
       .capabilities = guest.capabilities,
       .event_word = core.events.word_in_use(),
+      .ring = core.ring.in_use(),
       .mouse_features = guest.mouse_features,
       .heartbeat = guest.last_heartbeat.has_value(),
       .unresponsive = guest.last_heartbeat.has_value() &&

@@ -42,6 +42,8 @@ struct DeviceConfig {
   std::chrono::microseconds max_hold{200};
   /// Offer the event word (openhgcm/vmmdev_ext.h).
   bool event_word = true;
+  /// Offer the submission ring (same place), which needs the event word.
+  bool ring = true;
   /// Host memory for pending calls, per client category, in bytes.
   std::size_t heap_budget = 256U << 20;
   std::chrono::nanoseconds heartbeat_interval{std::chrono::seconds(2)};
@@ -62,6 +64,7 @@ struct DeviceCounters {
   std::uint64_t request_bar_writes = 0;
   std::uint64_t interrupts_level = 0;    ///< low-to-high changes of the level
   std::uint64_t interrupts_message = 0;  ///< messages sent for the event word
+  std::uint64_t ring_submissions = 0;    ///< calls that came without a trapped access
   std::uint64_t requests = 0;
   std::uint64_t requests_refused = 0;   ///< ignored, or answered with a failure status
   std::uint64_t hgcm_calls = 0;         ///< accepted by a service's queue
@@ -135,6 +138,7 @@ class Device {
     std::uint32_t additions_features = 0;
     std::uint32_t capabilities = 0;
     bool event_word = false;           ///< the driver uses the event word
+    bool ring = false;                 ///< the driver uses the submission ring
     std::uint32_t mouse_features = 0;  ///< guest-owned bits of request 2
     bool heartbeat = false;            ///< the guest sends heartbeats
     bool unresponsive = false;         ///< none came for two intervals

@@ -29,6 +29,7 @@ DeviceCore::DeviceCore(GuestMemory& guest_memory, InterruptLine& line, host::Ser
     : config(std::move(device_config)),
       memory(guest_memory),
       bar(bar1),
+      ring(bar, config.event_word && config.ring),
       events(line, bar, counters, config.event_word),
       guest_log(config.guest_log),
       hgcm(std::make_shared<HgcmTransport>(guest_memory, services, events, counters,
@@ -41,7 +42,9 @@ void DeviceCore::power_on() {
   requestor_known = false;
   hgcm_event_enabled = false;
   events.reset();
-  bar.initialise(config.event_word);
+  bar.initialise((config.event_word ? VMMDEV_EXT_F_EVENT_WORD : 0) |
+                 (config.event_word && config.ring ? VMMDEV_EXT_F_RING : 0));
+  ring.reset();
   session_id = new_session_id(session_id);
   const std::lock_guard lock(mutex);
   const bool heartbeat_active = guest.heartbeat_active;
@@ -54,7 +57,24 @@ std::uint32_t DeviceCore::requestor(const Request& request) const noexcept {
                          : HGCM_REQUESTOR_LEGACY;
 }
 
-void DeviceCore::submit(GuestAddress address) noexcept {
+void DeviceCore::submit_trapped(GuestAddress address) noexcept {
+  if (ring.in_use()) {
+    // What came earlier is first: the driver may be about to cancel it, or wants its answer now.
+    // Another thread may be at it; then this waits for that one.
+    take_ring();
+    if (address == 0) return;
+  }
+  submit(address, Submission::trapped);
+}
+
+void DeviceCore::take_ring() noexcept {
+  ring.take([this](GuestAddress address) {
+    counters.ring_submissions.add();
+    submit(address, Submission::ring);
+  });
+}
+
+void DeviceCore::submit(GuestAddress address, Submission submission) noexcept {
   counters.requests.add();
   RequestHeader header;
   if (!memory.read(address, header) ||
@@ -63,18 +83,25 @@ void DeviceCore::submit(GuestAddress address) noexcept {
     counters.requests_refused.add();  // and nothing is written
     return;
   }
-  process(address, header);
+  process(address, header, submission);
 }
 
-void DeviceCore::process(GuestAddress address, const RequestHeader& header) noexcept {
+void DeviceCore::process(GuestAddress address, const RequestHeader& header,
+                         Submission submission) noexcept {
   RequestBlock block;
   Outcome outcome = HGCM_ERR_NO_MEMORY;
   try {
-    outcome = dispatch(address, header, block);
+    outcome = dispatch(address, header, block, submission);
   } catch (const std::bad_alloc&) {
     outcome = Outcome(HGCM_ERR_NO_MEMORY, WriteBack::header);
   }
   if (outcome.status.failed()) counters.requests_refused.add();
+  if (submission == Submission::ring && outcome.write_back != WriteBack::nothing) {
+    // The driver takes the request back as soon as it sees the status.
+    const auto code = static_cast<std::uint32_t>(outcome.status.code());
+    static_cast<void>(memory.store_release(address + wire::header::kStatus, code));
+    return;
+  }
   // A failing write means that the memory is gone or read-only: there is nobody to tell.
   switch (outcome.write_back) {
     case WriteBack::nothing:
@@ -92,13 +119,17 @@ void DeviceCore::process(GuestAddress address, const RequestHeader& header) noex
   }
 }
 
-Outcome DeviceCore::dispatch(GuestAddress address, const RequestHeader& header,
-                             RequestBlock& block) {
+Outcome DeviceCore::dispatch(GuestAddress address, const RequestHeader& header, RequestBlock& block,
+                             Submission submission) {
   const auto size = load_field<std::uint32_t>(header, wire::header::kSize);
   if (size > wire::kMaxRequestSize) return Outcome(HGCM_ERR_NOT_SUPPORTED, WriteBack::header);
 
-  const RequestHandler* handler =
-      dispatcher.find(load_field<std::uint32_t>(header, wire::header::kType));
+  const auto type = load_field<std::uint32_t>(header, wire::header::kType);
+  // The answers to others are in their bodies, which a driver could see before they are whole.
+  if (submission == Submission::ring && type != wire::kHgcmCall32 && type != wire::kHgcmCall64) {
+    return Outcome(HGCM_ERR_NOT_SUPPORTED, WriteBack::header);
+  }
+  const RequestHandler* handler = dispatcher.find(type);
   if (!unlocked && (handler == nullptr || handler->locked == Locked::refuse)) {
     return Outcome(HGCM_ERR_NOT_SUPPORTED, WriteBack::header);
   }
@@ -113,7 +144,7 @@ Outcome DeviceCore::dispatch(GuestAddress address, const RequestHeader& header,
 
   if (handler == nullptr) return HGCM_ERR_NOT_IMPLEMENTED;
   if (!handler->size.accepts(size)) return HGCM_ERR_INVALID_PARAMETER;
-  Request request(address, block);
+  Request request(address, block, submission);
   return handler->handle(*this, request);
 }
 

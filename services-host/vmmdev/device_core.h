@@ -13,6 +13,7 @@
 #include "vmmdev/guest_log.h"
 #include "vmmdev/hgcm_transport.h"
 #include "vmmdev/memory_bar.h"
+#include "vmmdev/submission_ring.h"
 
 #include <atomic>
 #include <chrono>
@@ -45,7 +46,10 @@ struct DeviceCore {
 
   /// Power-on state of everything but the configuration and the counters. No request may run.
   void power_on();
-  void submit(GuestAddress address) noexcept;
+  /// A write to the request register.
+  void submit_trapped(GuestAddress address) noexcept;
+  /// Submits what is in the ring.
+  void take_ring() noexcept;
 
   /// The requestor word of a request as services may see it (protocol section 2.3).
   [[nodiscard]] std::uint32_t requestor(const Request& request) const noexcept;
@@ -53,6 +57,7 @@ struct DeviceCore {
   const DeviceConfig config;
   GuestMemory& memory;
   MemoryBar bar;
+  SubmissionRing ring;
   Counters counters;
   Events events;
   Dispatcher dispatcher;
@@ -71,8 +76,10 @@ struct DeviceCore {
   GuestState guest;
 
  private:
-  void process(GuestAddress address, const RequestHeader& header) noexcept;
-  Outcome dispatch(GuestAddress address, const RequestHeader& header, RequestBlock& block);
+  void submit(GuestAddress address, Submission submission) noexcept;
+  void process(GuestAddress address, const RequestHeader& header, Submission submission) noexcept;
+  Outcome dispatch(GuestAddress address, const RequestHeader& header, RequestBlock& block,
+                   Submission submission);
 };
 
 }  // namespace hgcm::vmmdev

@@ -47,6 +47,7 @@ struct HgcmCommand {
         address(request.address()),
         type(request.type()),
         flags(request.get<std::uint32_t>(wire::hgcm::kFlags)),
+        submission(request.submission()),
         charge(transport->budget_,
                HeapBudget::category(request.get<std::uint32_t>(wire::header::kRequestor))) {}
   virtual ~HgcmCommand() = default;
@@ -62,6 +63,7 @@ struct HgcmCommand {
   const GuestAddress address;
   const std::uint32_t type;
   const std::uint32_t flags;
+  const Submission submission;
   BudgetCharge charge;
   HoldPolicy::Key key = 0;
   const Clock::time_point start = Clock::now();
@@ -205,7 +207,10 @@ Outcome HgcmTransport::call(const Request& request, std::uint32_t requestor,
   if (!enter(command)) return Outcome(HGCM_ERR_RESOURCE_BUSY, WriteBack::header);
 
   if (const Status accepted = services_.call(client, command); accepted.failed()) {
-    return refuse(*command, accepted);
+    // The driver may have seen the acceptance in the ring: then it expects an end.
+    if (command->submission == Submission::trapped) return refuse(*command, accepted);
+    finish(*command, accepted);
+    return Outcome(HGCM_INF_HGCM_ASYNC_EXECUTE, WriteBack::nothing);
   }
   counters_.hgcm_calls.add();
   bool cancelled = false;
@@ -247,6 +252,7 @@ Outcome HgcmTransport::refuse(HgcmCommand& command, Status status) {
 }
 
 void HgcmTransport::hold(HgcmCommand& command) {
+  if (command.submission == Submission::ring) return;  // nobody waits in a register write
   const auto bound = policy_.bound(command.key);
   if (command.hold.wait(bound)) {
     if (command.type == wire::kHgcmCall32 || command.type == wire::kHgcmCall64) {
@@ -277,7 +283,9 @@ Status HgcmTransport::finish(HgcmCommand& command, Status status) {
   }
   policy_.completed(command.key, Clock::now() - command.start);
   write_completion(command, status);
-  if (!command.hold.finish()) events_.signal(wire::kEventHgcm);
+  const bool seen =
+      command.submission == Submission::ring ? watched(command) : command.hold.finish();
+  if (!seen) events_.signal(wire::kEventHgcm);
   {
     const std::lock_guard lock(mutex_);
     if (--finishing_ == 0) quiet_.notify_all();
@@ -306,6 +314,15 @@ void HgcmTransport::write_completion(HgcmCommand& command, Status status) {
     static_cast<void>(
         memory_.write(command.address + wire::hgcm::kFlags, std::as_bytes(std::span(&flags, 1))));
   }
+}
+
+// A command of the ring whose DONE is stored: does the driver see it by itself?
+bool HgcmTransport::watched(const HgcmCommand& command) noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::uint32_t word = 0;
+  return memory_.read(command.address + wire::header::kReserved,
+                      std::as_writable_bytes(std::span(&word, 1))) &&
+         word == VMMDEV_EXT_WATCHED;
 }
 
 Status HgcmTransport::cancel(GuestAddress address) {

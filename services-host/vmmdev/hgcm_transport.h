@@ -60,6 +60,7 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   [[nodiscard]] bool enter(const std::shared_ptr<HgcmCommand>& command);
   [[nodiscard]] Outcome refuse(HgcmCommand& command, Status status);
   void hold(HgcmCommand& command);
+  [[nodiscard]] bool watched(const HgcmCommand& command) noexcept;
   Status finish(HgcmCommand& command, Status status);
   void drop(HgcmCommand& command) noexcept;
   void write_completion(HgcmCommand& command, Status status);

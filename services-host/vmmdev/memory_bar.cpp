@@ -24,7 +24,7 @@ std::uint32_t& MemoryBar::word(std::size_t offset) const noexcept {
   return *reinterpret_cast<std::uint32_t*>(bytes_.data() + offset);
 }
 
-void MemoryBar::initialise(bool offer_event_word) noexcept {
+void MemoryBar::initialise(std::uint32_t offered_features) noexcept {
   // Only pages that are not zero are written: most of the 4 MiB is never touched by anyone, and
   // need not be allocated. (What a guest writes while its machine is reset may stay or not.)
   static constexpr std::array<std::byte, 4096> kZeroes{};
@@ -38,7 +38,7 @@ void MemoryBar::initialise(bool offer_event_word) noexcept {
   const auto ext = [&](std::size_t offset) { return shared(word(VMMDEV_EXT_OFFSET + offset)); };
   ext(VMMDEV_EXT_OFF_VERSION).store(VMMDEV_EXT_VERSION);
   ext(VMMDEV_EXT_OFF_SIZE).store(VMMDEV_EXT_SIZE);
-  ext(VMMDEV_EXT_OFF_DEVICE_FEATURES).store(offer_event_word ? VMMDEV_EXT_F_EVENT_WORD : 0);
+  ext(VMMDEV_EXT_OFF_DEVICE_FEATURES).store(offered_features);
   ext(VMMDEV_EXT_OFF_MAGIC).store(VMMDEV_EXT_MAGIC);
 }
 
@@ -65,6 +65,23 @@ std::uint32_t MemoryBar::add_word_events(std::uint32_t events) noexcept {
 
 std::uint32_t MemoryBar::remove_word_events(std::uint32_t events) noexcept {
   return shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_EVENTS)).fetch_and(~events);
+}
+
+std::uint32_t MemoryBar::ring_head() const noexcept {
+  return shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_RING_HEAD)).load();
+}
+
+std::uint32_t MemoryBar::ring_entry(std::uint32_t index) const noexcept {
+  const std::size_t offset = index % VMMDEV_EXT_RING_SIZE * sizeof(std::uint32_t);
+  return shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_RING_ENTRIES + offset)).load();
+}
+
+void MemoryBar::set_ring_tail(std::uint32_t tail) noexcept {
+  shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_RING_TAIL)).store(tail);
+}
+
+void MemoryBar::set_ring_polling(bool value) noexcept {
+  shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_RING_POLLING)).store(value ? 1 : 0);
 }
 
 void MemoryBar::read(std::uint64_t offset, std::span<std::byte> out) const noexcept {

@@ -17,7 +17,7 @@ class MemoryBar {
   explicit MemoryBar(std::span<std::byte> bytes) noexcept : bytes_(bytes) {}
 
   /// Power-on contents.
-  void initialise(bool offer_event_word) noexcept;
+  void initialise(std::uint32_t offered_features) noexcept;
 
   void set_have_events(bool value) noexcept;
   void set_host_events(std::uint32_t events) noexcept;            // interface 1.03
@@ -26,6 +26,12 @@ class MemoryBar {
   /// The event word; both return what was in it before.
   std::uint32_t add_word_events(std::uint32_t events) noexcept;
   std::uint32_t remove_word_events(std::uint32_t events) noexcept;
+
+  /// The submission ring. The order of accesses is that of sequential consistency.
+  [[nodiscard]] std::uint32_t ring_head() const noexcept;
+  [[nodiscard]] std::uint32_t ring_entry(std::uint32_t index) const noexcept;  // modulo the size
+  void set_ring_tail(std::uint32_t tail) noexcept;
+  void set_ring_polling(bool value) noexcept;
 
   /// Trapped accesses of the guest. Beyond the BAR, reads give ones and writes do nothing.
   void read(std::uint64_t offset, std::span<std::byte> out) const noexcept;

@@ -49,13 +49,18 @@ struct RequestBlock {
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {storage.get(), size}; }
 };
 
+/// How a request came: with a vCPU that waits in a register write, or by the submission ring.
+enum class Submission { trapped, ring };
+
 class Request {
  public:
   /// `block` starts with the header, which has been checked.
-  Request(GuestAddress address, RequestBlock block) noexcept
-      : address_(address), block_(std::move(block)) {}
+  Request(GuestAddress address, RequestBlock block,
+          Submission submission = Submission::trapped) noexcept
+      : address_(address), block_(std::move(block)), submission_(submission) {}
 
   [[nodiscard]] GuestAddress address() const noexcept { return address_; }
+  [[nodiscard]] Submission submission() const noexcept { return submission_; }
   [[nodiscard]] const RequestBlock& block() const noexcept { return block_; }
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return block_.bytes(); }
   [[nodiscard]] std::size_t size() const noexcept { return block_.size; }
@@ -75,6 +80,7 @@ class Request {
  private:
   GuestAddress address_;
   RequestBlock block_;
+  Submission submission_;
 };
 
 /// How much of a request the device writes back when the handler has returned.

@@ -133,6 +133,7 @@ bool Daemon::make_device() {
   host::ServiceHostOptions host_options;
   host_options.service_directories = options_.service_directories;
   host_options.load_on_connect = options_.load_on_connect;
+  host_options.max_look = options_.poll;
   host_options.session_id = [this]() -> std::uint64_t {
     const std::lock_guard lock(session_device_mutex_);
     return session_device_ == nullptr ? 0 : session_device_->session_id();
@@ -154,6 +155,7 @@ bool Daemon::make_device() {
   vmmdev::DeviceConfig config;
   config.max_hold = options_.hold;
   config.event_word = options_.event_word;
+  config.ring = options_.poll.count() > 0;
   config.heartbeat = options_.heartbeat;
   config.guest_log = [this](std::string_view line) {
     std::uint64_t suppressed = 0;

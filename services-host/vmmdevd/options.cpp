@@ -97,6 +97,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   bool no_msi = false;
   bool no_event_word = false;
   std::uint64_t hold = 200;
+  std::uint64_t poll = 50;
   std::string level = "info";
   std::string log_file;
   std::string memory;
@@ -142,6 +143,12 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
                  "200, 0: never)")
       ->type_name("N")
       ->check(CLI::Range(0, 100000));
+  app.add_option(
+         "--poll-us", poll,
+         "After a call, look for the next one in shared memory for so many microseconds, so "
+         "that it needs no exit (default: 50, 0: never)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 10000));
   app.add_flag("--heartbeat", options.heartbeat, "Watch the guest's heartbeat");
   app.add_option("--log-level", level, "trace, debug, info, warning, error or off (default: info)")
       ->type_name("LEVEL")
@@ -198,6 +205,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   options.msi = !no_msi;
   options.event_word = !no_event_word;
   options.hold = std::chrono::microseconds(hold);
+  options.poll = std::chrono::microseconds(poll);
   options.log_level = kLevels.at(level);
   options.log_file = log_file;
   if (print->count() > 0) {

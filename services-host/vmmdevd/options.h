@@ -38,6 +38,7 @@ struct Options {
   bool mmio_requests = false;
   bool heartbeat = false;
   std::chrono::microseconds hold{200};
+  std::chrono::microseconds poll{50};
 
   log::Level log_level = log::Level::kInfo;
   std::filesystem::path log_file;  ///< empty: standard error

@@ -47,6 +47,7 @@ enum Step : std::uint8_t {
   kCancel,      // u16 address / 16, u8 narrow
   kIntroduce,   // u32 interface version, u8 features
   kMessages,    // u8: MSI on or off
+  kRing,        // u16 address / 16, u8: kick or not
   kSteps
 };
 
@@ -255,9 +256,26 @@ class Guest {
       case kMessages:
         line_.messages = input.take<std::uint8_t>() % 2 != 0;
         break;
+      case kRing:
+        put_into_ring(input.address());
+        if (input.take<std::uint8_t>() % 2 != 0) submit(0);
+        break;
       default:
         break;
     }
+  }
+
+  std::uint32_t& ring_word(std::size_t offset) {
+    return *reinterpret_cast<std::uint32_t*>(bar_.bytes().data() + VMMDEV_EXT_OFFSET + offset);
+  }
+  void put_into_ring(GuestAddress at) {
+    std::atomic_ref(ring_word(VMMDEV_EXT_OFF_DRIVER_FEATURES)) =
+        VMMDEV_EXT_F_EVENT_WORD | VMMDEV_EXT_F_RING;
+    const std::atomic_ref head(ring_word(VMMDEV_EXT_OFF_RING_HEAD));
+    const std::uint32_t entry = head.load() % VMMDEV_EXT_RING_SIZE;
+    std::atomic_ref(ring_word(VMMDEV_EXT_OFF_RING_ENTRIES + entry * 4)) =
+        static_cast<std::uint32_t>(at);
+    head.fetch_add(1);
   }
 
   PlainGuestMemory memory_{kMemory,

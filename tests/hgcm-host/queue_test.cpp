@@ -110,4 +110,76 @@ BOOST_AUTO_TEST_CASE(closing_wakes_a_sleeping_consumer) {
   BOOST_TEST(taken == nullptr);
 }
 
+namespace {
+
+/// Brings one message each time it is looked at, while it has any.
+struct Bringer final : IdleWork {
+  bool begin() noexcept override {
+    ++begun;
+    return available;
+  }
+  void look() noexcept override {
+    if (next < messages.size() && queue.push(messages[next])) ++next;
+  }
+  void end() noexcept override { ++ended; }
+
+  explicit Bringer(MessageQueue& q) : queue(q) {}
+  MessageQueue& queue;
+  std::array<Numbered, 4> messages;
+  std::size_t next = 0;
+  bool available = true;
+  int begun = 0;
+  int ended = 0;
+};
+
+/// Makes the queue believe that messages come close together: turns with a partner thread.
+void learn(MessageQueue& queue, IdleWork& idle) {
+  constexpr int kTurns = 200;
+  MessageQueue back{kSpin};
+  Numbered ball;
+  std::thread partner([&] {
+    for (int i = 0; i < kTurns; ++i) {
+      if (!queue.push(ball) || back.take() == nullptr) return;
+    }
+  });
+  for (int i = 0; i < kTurns; ++i) {
+    if (queue.take(&idle, std::chrono::seconds(1)) == &ball && !back.push(ball)) break;
+  }
+  partner.join();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(idle_work_can_bring_the_messages_that_the_consumer_waits_for) {
+  if (std::thread::hardware_concurrency() < 2) return;
+  MessageQueue queue{kSpin};
+  Bringer bringer{queue};
+  bringer.next = bringer.messages.size();  // nothing to bring yet
+  learn(queue, bringer);
+  BOOST_TEST(bringer.begun > 0);
+  bringer.next = 0;
+  for (auto& message : bringer.messages) {
+    BOOST_TEST(queue.take(&bringer, std::chrono::seconds(1)) == &message);
+  }
+  BOOST_TEST(bringer.begun == bringer.ended);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_looked_at_before_messages_came_close_together) {
+  MessageQueue queue{kSpin};
+  Bringer bringer{queue};
+  Numbered message;
+  BOOST_TEST(queue.push(message));
+  BOOST_TEST(queue.take(&bringer, std::chrono::seconds(1)) == &message);
+  BOOST_TEST(bringer.begun == 0);
+}
+
+BOOST_AUTO_TEST_CASE(idle_work_that_has_no_place_to_look_at_is_left_alone) {
+  MessageQueue queue{kSpin};
+  Bringer bringer{queue};
+  bringer.available = false;
+  learn(queue, bringer);
+  BOOST_TEST(bringer.next == 0U);
+  BOOST_TEST(bringer.ended == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

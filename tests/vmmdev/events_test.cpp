@@ -35,7 +35,8 @@ BOOST_AUTO_TEST_CASE(memory_bar_has_its_power_on_layout) {
   BOOST_TEST(machine.bar1_word(VMMDEV_EXT_OFFSET) == std::uint32_t{VMMDEV_EXT_MAGIC});
   BOOST_TEST(machine.bar1_word(VMMDEV_EXT_OFFSET + 4) == 1U);
   BOOST_TEST(machine.bar1_word(VMMDEV_EXT_OFFSET + 8) == std::uint32_t{VMMDEV_EXT_SIZE});
-  BOOST_TEST(machine.bar1_word(VMMDEV_EXT_OFFSET + 12) == 1U);
+  BOOST_TEST(machine.bar1_word(VMMDEV_EXT_OFFSET + 12) ==
+             (VMMDEV_EXT_F_EVENT_WORD | VMMDEV_EXT_F_RING));
 }
 
 BOOST_AUTO_TEST_CASE(reset_rewrites_the_memory_bar) {

@@ -49,6 +49,10 @@ class ServiceHost::Impl {
 ServiceHost::ServiceHost(ServiceHostOptions /*options*/) : impl_(std::make_shared<Impl>()) {}
 ServiceHost::~ServiceHost() = default;
 
+void ServiceHost::set_call_source(CallSource* source) {
+  impl_->fake.call_source = source;
+}
+
 void ServiceHost::connect(std::string_view service, std::uint32_t requestor, ConnectDone done) {
   impl_->fake.on_connect(std::string(service), requestor, std::move(done));
 }

@@ -43,6 +43,7 @@ class FakeServices {
   std::vector<host::ClientId> disconnected;
   std::vector<Call> cancelled;
   int resets = 0;
+  host::CallSource* call_source = nullptr;
 
   /// Takes the oldest of `calls`.
   Call take_call();

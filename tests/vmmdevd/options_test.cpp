@@ -38,6 +38,7 @@ BOOST_AUTO_TEST_CASE(nothing_given_means_all_services_with_everything_on) {
   BOOST_TEST(!options.heartbeat);
   BOOST_TEST(!options.load_on_connect);
   BOOST_TEST(options.hold.count() == 200);
+  BOOST_TEST(options.poll.count() == 50);
   BOOST_TEST(options.make_runtime_directory);
 }
 
@@ -84,6 +85,8 @@ BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
                                                 "--mmio-requests",
                                                 "--hold-us",
                                                 "0",
+                                                "--poll-us",
+                                                "7",
                                                 "--heartbeat",
                                                 "--log-level",
                                                 "debug",
@@ -99,6 +102,7 @@ BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
   BOOST_TEST(!options.event_word);
   BOOST_TEST(options.mmio_requests);
   BOOST_TEST(options.hold.count() == 0);
+  BOOST_TEST(options.poll.count() == 7);
   BOOST_TEST(options.heartbeat);
   BOOST_TEST(options.load_on_connect);
   BOOST_TEST((options.log_level == hgcm::log::Level::kDebug));

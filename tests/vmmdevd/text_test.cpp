@@ -89,12 +89,13 @@ BOOST_AUTO_TEST_CASE(verbose_property_has_timestamp_and_flags) {
 BOOST_AUTO_TEST_CASE(guest_info_names_what_the_guest_reported) {
   const vmctl::Json info = vmctl::Json::parse(
       R"({"ready":true,"interface-version":65540,"os-type":340224,"additions-version":"7.2.2",
-          "additions-revision":9,"capabilities":5,"event-word":true,"heartbeat":true,
+          "additions-revision":9,"capabilities":5,"event-word":true,"ring":true,"heartbeat":true,
           "unresponsive":true,"facilities":[{"facility":20,"name":"VBOXGUEST_DRIVER","status":50,
           "status-name":"ACTIVE"}]})");
   BOOST_TEST(vmctl::guest_info_text({}, info) ==
              "Guest driver: ready\nInterface version: 1.04\nOS type: 0x53100\n"
              "Additions: 7.2.2 revision 9\nCapabilities: 0x5\nEvent word: in use\n"
+             "Submission ring: in use\n"
              "Heartbeat: missing\nFacility 20 (VBOXGUEST_DRIVER): ACTIVE\n");
   BOOST_TEST(vmctl::guest_info_text({}, {{"ready", false}}) == "Guest driver: not ready\n");
 }

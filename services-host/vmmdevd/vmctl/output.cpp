@@ -151,11 +151,13 @@ std::string guest_info_text(const Output& output, const Json& info) {
   const std::string version = text_of(info, "additions-version");
   std::string text = fmt::format(
       "Guest driver: ready\nInterface version: {}.{:02}\nOS type: {:#x}\n"
-      "Additions: {} revision {}\nCapabilities: {:#x}\nEvent word: {}\n",
+      "Additions: {} revision {}\nCapabilities: {:#x}\nEvent word: {}\n"
+      "Submission ring: {}\n",
       number_of(info, "interface-version") >> 16U, number_of(info, "interface-version") & 0xffffU,
       number_of(info, "os-type"), version.empty() ? "unknown" : output.value(version),
       number_of(info, "additions-revision"), number_of(info, "capabilities"),
-      flag_of(info, "event-word") ? "in use" : "not used");
+      flag_of(info, "event-word") ? "in use" : "not used",
+      flag_of(info, "ring") ? "in use" : "not used");
   if (flag_of(info, "heartbeat")) {
     text += fmt::format("Heartbeat: {}\n", flag_of(info, "unresponsive") ? "missing" : "regular");
   }
