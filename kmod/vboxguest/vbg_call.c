@@ -195,7 +195,7 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
 		trace_vbg_hgcm_call_start(client_id, function, parm_count, req->hdr.hdr.size);
 	call->start_ns = trace_vbg_hgcm_call_done_enabled() ? ktime_get_ns() : 0;
 
-	*rc = vbg_op_submit(&call->op);
+	*rc = vbg_op_submit_call(&call->op, origin != VBG_FROM_KERNEL_ASYNC);
 	if (*rc == VBG_RC_UNANSWERED || *rc == VBG_RC_NOT_SENT) {
 		vbg_call_trace_done(call, -EIO, 0);
 		if (*rc == VBG_RC_UNANSWERED)

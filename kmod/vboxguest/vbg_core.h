@@ -77,6 +77,8 @@ enum vbg_counter {
 	VBG_CNT_INTERRUPTS_SPURIOUS,
 	VBG_CNT_CALLS,
 	VBG_CNT_CALLS_INLINE,
+	VBG_CNT_CALLS_RING,
+	VBG_CNT_CALLS_WATCHED,
 	VBG_CNT_CALLS_ASYNC,
 	VBG_CNT_CALLS_CANCELLED,
 	VBG_CNT_CALLS_ORPHANED,
@@ -131,6 +133,25 @@ struct vbg_hgcm_state {
 	unsigned long pinned_limit;
 };
 
+#define VBG_RING_HOPE_BITS	6
+
+/**
+ * struct vbg_ring - Submission through shared memory.
+ * @usable:	The device has a ring and its messages work. Constant once the
+ *		interrupt handler runs.
+ * @lock:	Protects @head and the ring's driver side.
+ * @head:	What the ring's head was set to.
+ * @hopeless:	Counts calls that are not worth watching.
+ * @hope:	By hash of client and function: how much watching may pay.
+ */
+struct vbg_ring {
+	bool usable;
+	spinlock_t lock;		/* @head */
+	u32 head;
+	atomic_t hopeless;
+	u8 hope[1 << VBG_RING_HOPE_BITS];
+};
+
 /**
  * struct vbg_events_state - Events for user programs.
  * @lock:	Taken in the interrupt handler. Protects @pending and the
@@ -182,6 +203,7 @@ struct vbg_events_state {
  * @acquire_mode: Capabilities that one session at a time owns.
  * @sessions:	Open files.
  * @hgcm:	Calls in flight.
+ * @ring:	Submission of calls without a register access.
  * @events:	Events for user programs.
  * @heartbeat_work: Sends the heartbeat; runs only while the host wants one.
  * @heartbeat_req: For @heartbeat_work.
@@ -244,6 +266,7 @@ struct vbg_dev {
 	struct list_head sessions;
 
 	struct vbg_hgcm_state hgcm;
+	struct vbg_ring ring;
 	struct vbg_events_state events;
 
 	struct delayed_work heartbeat_work;
@@ -321,6 +344,8 @@ void vbg_req_prepare(void *req, u32 size, u32 type, u32 requestor);
 void *vbg_req_alloc(struct vbg_dev *gdev, u32 size, u32 type, u32 requestor);
 void vbg_req_free(struct vbg_dev *gdev, void *req, u32 size, int rc);
 int vbg_req_submit(struct vbg_dev *gdev, void *req);
+void vbg_req_kick(struct vbg_dev *gdev);
+int vbg_req_answer(struct vbg_dev *gdev, const void *req);
 bool vbg_host_answers(struct vbg_dev *gdev);
 
 /* vbg_events.c: events, and the filter that lets them through. */
@@ -361,6 +386,7 @@ enum vbg_end {
  * @work:	Runs @finish.
  * @finish:	What to do with a detached operation that came to its end.
  * @async:	Identity of an asynchronous call, or NULL.
+ * @hope:	Not NULL if the submitter watches for DONE before it sleeps.
  */
 struct vbg_op {
 	struct vbg_dev *gdev;
@@ -372,6 +398,7 @@ struct vbg_op {
 	struct work_struct work;
 	void (*finish)(struct vbg_op *op, enum vbg_end end);
 	struct vbg_hgcm_async *async;
+	u8 *hope;
 };
 
 int vbg_hgcm_init(struct vbg_dev *gdev);
@@ -383,12 +410,19 @@ void vbg_hgcm_host_reset(struct vbg_dev *gdev);
 void vbg_op_init(struct vbg_op *op, struct vbg_dev *gdev, void *hdr,
 		 void (*finish)(struct vbg_op *op, enum vbg_end end));
 int vbg_op_submit(struct vbg_op *op);
+int vbg_op_submit_call(struct vbg_op *op, bool wait);
 bool vbg_op_done(const struct vbg_op *op);
 int vbg_op_wait(struct vbg_op *op, enum vbg_wait how, u32 timeout_ms);
 enum vbg_end vbg_op_cancel(struct vbg_op *op);
 bool vbg_op_detach(struct vbg_op *op);
 int vbg_op_start_detached(struct vbg_op *op);
 bool vbg_op_revoke(struct vbg_op *op);
+
+/* vbg_ring.c: submission through shared memory. */
+void vbg_ring_start(struct vbg_dev *gdev);
+bool vbg_ring_submit(struct vbg_dev *gdev, struct vbg_hgcm_hdr *hdr, const u8 *hope);
+u8 *vbg_ring_hope(struct vbg_dev *gdev, u32 client_id, u32 function);
+bool vbg_ring_watch(struct vbg_op *op);
 
 /* vbg_client.c: connect and disconnect. */
 struct vbg_client;

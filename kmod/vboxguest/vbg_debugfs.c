@@ -8,6 +8,7 @@
 #include <linux/debugfs.h>
 #include <linux/pci.h>
 #include <linux/seq_file.h>
+#include <openhgcm/vmmdev_ext.h>
 
 #include "vbg_core.h"
 
@@ -19,6 +20,8 @@ static const char * const vbg_counter_names[VBG_CNT_COUNT] = {
 	[VBG_CNT_INTERRUPTS_SPURIOUS] = "interrupts_without_events",
 	[VBG_CNT_CALLS] = "calls",
 	[VBG_CNT_CALLS_INLINE] = "completed_inline",
+	[VBG_CNT_CALLS_RING] = "calls_by_ring",
+	[VBG_CNT_CALLS_WATCHED] = "completed_watched",
 	[VBG_CNT_CALLS_ASYNC] = "calls_async",
 	[VBG_CNT_CALLS_CANCELLED] = "cancelled",
 	[VBG_CNT_CALLS_ORPHANED] = "orphaned",
@@ -64,6 +67,10 @@ static int features_show(struct seq_file *file, void *unused)
 	vbg_show_feature(file, "intx", true, gdev->irq_shared);
 	vbg_show_feature(file, "msi", gdev->pdev->msi_cap, !gdev->irq_shared);
 	vbg_show_feature(file, "event-word", gdev->ext, gdev->irq_mode == VBG_IRQ_EVENT_WORD);
+	vbg_show_feature(file, "ring",
+			 gdev->ext && gdev->ext[VMMDEV_EXT_OFF_DEVICE_FEATURES / sizeof(u32)] &
+					      VMMDEV_EXT_F_RING,
+			 gdev->ring.usable);
 	vbg_show_feature(file, "fast-irq-ack", fast_ack, gdev->irq_mode == VBG_IRQ_FAST_ACK);
 	vbg_show_feature(file, "ports", gdev->port, !gdev->regs);
 	vbg_show_feature(file, "mmio-requests", gdev->regs, gdev->regs);

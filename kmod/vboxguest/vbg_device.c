@@ -60,6 +60,7 @@ struct vbg_dev *vbg_dev_create(struct pci_dev *pdev, bool wide)
 	gdev->wide = wide;
 	INIT_WORK(&gdev->restore_work, vbg_dev_restored);
 	vbg_events_init(gdev);
+	spin_lock_init(&gdev->ring.lock);
 
 	gdev->counters = alloc_percpu(struct vbg_counters);
 	if (!gdev->counters)
@@ -309,11 +310,18 @@ int vbg_dev_greet(struct vbg_dev *gdev)
 	return 0;
 }
 
-static void vbg_dev_use_event_word(struct vbg_dev *gdev, bool use)
+static void vbg_dev_use_extensions(struct vbg_dev *gdev, bool use)
 {
-	if (gdev->irq_mode == VBG_IRQ_EVENT_WORD)
-		WRITE_ONCE(gdev->ext[VMMDEV_EXT_OFF_DRIVER_FEATURES / sizeof(u32)],
-			   use ? VMMDEV_EXT_F_EVENT_WORD : 0);
+	u32 features = VMMDEV_EXT_F_EVENT_WORD;
+
+	if (gdev->irq_mode != VBG_IRQ_EVENT_WORD)
+		return;
+	if (gdev->ring.usable) {
+		features |= VMMDEV_EXT_F_RING;
+		if (use)
+			vbg_ring_start(gdev);
+	}
+	WRITE_ONCE(gdev->ext[VMMDEV_EXT_OFF_DRIVER_FEATURES / sizeof(u32)], use ? features : 0);
 }
 
 /**
@@ -327,10 +335,10 @@ int vbg_dev_start(struct vbg_dev *gdev)
 {
 	int ret;
 
-	vbg_dev_use_event_word(gdev, true);
+	vbg_dev_use_extensions(gdev, true);
 	ret = vbg_dev_sync_masks(gdev);
 	if (ret) {
-		vbg_dev_use_event_word(gdev, false);
+		vbg_dev_use_extensions(gdev, false);
 		return ret;
 	}
 	vbg_events_collect(gdev);
@@ -409,7 +417,7 @@ void vbg_dev_stop(struct vbg_dev *gdev)
 
 	vbg_dev_quiesce(gdev);
 	vbg_balloon_stop(gdev);
-	vbg_dev_use_event_word(gdev, false);
+	vbg_dev_use_extensions(gdev, false);
 	vbg_events_collect(gdev);
 }
 

@@ -75,6 +75,7 @@ void vbg_op_init(struct vbg_op *op, struct vbg_dev *gdev, void *hdr,
 	INIT_WORK(&op->work, vbg_op_work);
 	op->finish = finish;
 	op->async = NULL;
+	op->hope = NULL;
 }
 
 /* Called with the lock held, for an operation that is on the list and done. */
@@ -122,6 +123,15 @@ static void vbg_op_enlist(struct vbg_op *op)
 		vbg_op_complete(op);
 }
 
+static bool vbg_op_ready(struct vbg_op *op)
+{
+	op->hdr->flags = 0;
+	op->hdr->result = 0;
+	op->completed = false;
+	op->detached = false;
+	return vbg_host_answers(op->gdev);
+}
+
 /**
  * vbg_op_submit() - Hand an operation's request to the host.
  * @op:		Operation.
@@ -135,15 +145,39 @@ int vbg_op_submit(struct vbg_op *op)
 {
 	int rc;
 
-	op->hdr->flags = 0;
-	op->hdr->result = 0;
-	op->completed = false;
-	op->detached = false;
+	if (!vbg_op_ready(op))
+		return VBG_RC_NOT_SENT;
+	rc = vbg_req_submit(op->gdev, op->hdr);
+	return rc < 0 ? rc : 0;
+}
 
-	if (!vbg_host_answers(op->gdev))
+/**
+ * vbg_op_submit_call() - The same for a call, which may go through the ring.
+ * @op:		Operation whose request is a call.
+ * @wait:	vbg_op_wait() is next.
+ *
+ * Context: Process context, may sleep.
+ * Return: As vbg_op_submit().
+ */
+int vbg_op_submit_call(struct vbg_op *op, bool wait)
+{
+	struct vbg_dev *gdev = op->gdev;
+	struct vbg_hgcm_req_call *req = (void *)op->hdr;
+	int rc;
+
+	if (!gdev->ring.usable)
+		return vbg_op_submit(op);
+	if (!vbg_op_ready(op))
 		return VBG_RC_NOT_SENT;
 
-	rc = vbg_req_submit(op->gdev, op->hdr);
+	op->hope = wait ? vbg_ring_hope(gdev, req->client_id, req->function) : NULL;
+	if (vbg_ring_submit(gdev, op->hdr, op->hope)) {
+		rc = vbg_req_answer(gdev, op->hdr);
+	} else {
+		/* The device waits for the end of the call itself, within the port write. */
+		op->hope = NULL;
+		rc = vbg_req_submit(gdev, op->hdr);
+	}
 	return rc < 0 ? rc : 0;
 }
 
@@ -180,6 +214,10 @@ int vbg_op_wait(struct vbg_op *op, enum vbg_wait how, u32 timeout_ms)
 
 	if (vbg_op_done(op)) {
 		vbg_count(op->gdev, VBG_CNT_CALLS_INLINE, 1);
+		op->completed = true;
+		return 0;
+	}
+	if (op->hope && vbg_ring_watch(op)) {
 		op->completed = true;
 		return 0;
 	}

@@ -31,6 +31,10 @@ static bool vbg_use_regs = true;
 module_param_named(mmio, vbg_use_regs, bool, 0444);
 MODULE_PARM_DESC(mmio, "Use request registers in memory where offered (default: yes)");
 
+static bool vbg_use_ring = true;
+module_param_named(ring, vbg_use_ring, bool, 0444);
+MODULE_PARM_DESC(ring, "Submit calls through shared memory where offered (default: yes)");
+
 static uint vbg_feature_mask = U32_MAX;
 module_param_named(host_features, vbg_feature_mask, uint, 0444);
 MODULE_PARM_DESC(host_features, "Mask of host features that may be used (default: all)");
@@ -141,12 +145,16 @@ static int vbg_request_irq(struct vbg_dev *gdev)
 	gdev->irq = pci_irq_vector(pdev, 0);
 	gdev->irq_shared = !pdev->msi_enabled;
 
-	if (pdev->msi_enabled && gdev->ext)
+	if (pdev->msi_enabled && gdev->ext) {
 		gdev->irq_mode = VBG_IRQ_EVENT_WORD;
-	else if (gdev->host_features & VBG_HVF_FAST_IRQ_ACK)
+		gdev->ring.usable = vbg_use_ring &&
+				    vbg_ext_read(gdev->ext, VMMDEV_EXT_OFF_DEVICE_FEATURES) &
+					    VMMDEV_EXT_F_RING;
+	} else if (gdev->host_features & VBG_HVF_FAST_IRQ_ACK) {
 		gdev->irq_mode = VBG_IRQ_FAST_ACK;
-	else
+	} else {
 		gdev->irq_mode = VBG_IRQ_REQUEST;
+	}
 
 	ret = request_irq(gdev->irq, vbg_irq, gdev->irq_shared ? IRQF_SHARED : 0, "vboxguest",
 			  gdev);

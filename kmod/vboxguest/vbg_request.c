@@ -126,7 +126,7 @@ void vbg_req_free(struct vbg_dev *gdev, void *req, u32 size, int rc)
 }
 
 /* The one access per request that leaves the virtual machine. */
-static void vbg_req_ring(const struct vbg_dev *gdev, phys_addr_t address)
+static void vbg_req_doorbell(const struct vbg_dev *gdev, phys_addr_t address)
 {
 	if (!gdev->regs)
 		outl((u32)address, gdev->port + VBG_REG_REQUEST);
@@ -153,18 +153,47 @@ static void vbg_req_ring(const struct vbg_dev *gdev, phys_addr_t address)
 int vbg_req_submit(struct vbg_dev *gdev, void *req)
 {
 	struct vbg_req_hdr *hdr = req;
-	int rc;
 
 	hdr->rc = VBG_RC_UNANSWERED;
 	/* The request must be in memory before the host is told of it ... */
 	mb();
-	vbg_req_ring(gdev, virt_to_phys(req));
+	vbg_req_doorbell(gdev, virt_to_phys(req));
 	/* ... and nothing of the answer may be read before that. */
 	mb();
-	rc = READ_ONCE(hdr->rc);
+	vbg_count(gdev, VBG_CNT_PORT_WRITES, 1);
+	return vbg_req_answer(gdev, req);
+}
+
+/**
+ * vbg_req_kick() - Make the device look at the ring.
+ * @gdev:	Device whose ring is in use.
+ *
+ * It has looked when this returns.
+ *
+ * Context: Any.
+ */
+void vbg_req_kick(struct vbg_dev *gdev)
+{
+	mb();
+	vbg_req_doorbell(gdev, 0);
+	mb();
+	vbg_count(gdev, VBG_CNT_PORT_WRITES, 1);
+}
+
+/**
+ * vbg_req_answer() - What the host says to a request that it was handed.
+ * @gdev:	Device.
+ * @req:	The request; the host has had its time.
+ *
+ * Context: Any.
+ * Return: The request's status, or VBG_RC_UNANSWERED if the host left it alone.
+ */
+int vbg_req_answer(struct vbg_dev *gdev, const void *req)
+{
+	const struct vbg_req_hdr *hdr = req;
+	int rc = READ_ONCE(hdr->rc);
 
 	vbg_count(gdev, VBG_CNT_REQUESTS, 1);
-	vbg_count(gdev, VBG_CNT_PORT_WRITES, 1);
 	if (unlikely(rc == VBG_RC_UNANSWERED)) {
 		vbg_count(gdev, VBG_CNT_UNANSWERED, 1);
 		if (!READ_ONCE(gdev->silent)) {

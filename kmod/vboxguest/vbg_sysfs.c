@@ -31,11 +31,12 @@ static ssize_t features_in_use_show(struct device *dev, struct device_attribute 
 	};
 	struct vbg_dev *gdev = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%s %s page-list%s%s%s%s\n", gdev->irq_shared ? "intx" : "msi",
+	return sysfs_emit(buf, "%s %s page-list%s%s%s%s%s\n", gdev->irq_shared ? "intx" : "msi",
 			  acknowledge[gdev->irq_mode],
 			  gdev->host_features & VBG_HVF_EMBEDDED ? " embedded" : "",
 			  gdev->host_features & VBG_HVF_CONTIGUOUS ? " contiguous" : "",
 			  gdev->regs ? " mmio-requests" : "",
+			  gdev->ring.usable ? " ring" : "",
 			  gdev->heartbeat_jiffies ? " heartbeat" : "");
 }
 
