@@ -420,7 +420,7 @@ bool vbg_op_revoke(struct vbg_op *op);
 
 /* vbg_ring.c: submission through shared memory. */
 void vbg_ring_start(struct vbg_dev *gdev);
-bool vbg_ring_submit(struct vbg_dev *gdev, struct vbg_hgcm_hdr *hdr, const u8 *hope);
+bool vbg_ring_submit(struct vbg_op *op);
 u8 *vbg_ring_hope(struct vbg_dev *gdev, u32 client_id, u32 function);
 bool vbg_ring_watch(struct vbg_op *op);
 

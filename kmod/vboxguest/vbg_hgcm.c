@@ -171,7 +171,7 @@ int vbg_op_submit_call(struct vbg_op *op, bool wait)
 		return VBG_RC_NOT_SENT;
 
 	op->hope = wait ? vbg_ring_hope(gdev, req->client_id, req->function) : NULL;
-	if (vbg_ring_submit(gdev, op->hdr, op->hope)) {
+	if (vbg_ring_submit(op)) {
 		rc = vbg_req_answer(gdev, op->hdr);
 	} else {
 		/* The device waits for the end of the call itself, within the port write. */

@@ -174,8 +174,10 @@ int vbg_req_submit(struct vbg_dev *gdev, void *req)
  */
 void vbg_req_kick(struct vbg_dev *gdev)
 {
+	/* As in vbg_req_submit(): what is in the ring before, the answer after. */
 	mb();
 	vbg_req_doorbell(gdev, 0);
+	/* See above. */
 	mb();
 	vbg_count(gdev, VBG_CNT_PORT_WRITES, 1);
 }

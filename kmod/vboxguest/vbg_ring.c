@@ -69,52 +69,51 @@ static bool vbg_ring_put(struct vbg_dev *gdev, u32 address)
 	return room;
 }
 
-static bool vbg_ring_answered(const struct vbg_hgcm_hdr *hdr)
+static bool vbg_ring_answered(const struct vbg_op *op)
 {
-	return READ_ONCE(hdr->hdr.rc) != VBG_RC_UNANSWERED;
+	return READ_ONCE(op->hdr->hdr.rc) != VBG_RC_UNANSWERED;
 }
 
-/* Wait in place for a condition on memory that the device writes. */
-#define vbg_ring_spin(condition, limit_ns) ({					\
-	u64 end_ = local_clock() + (limit_ns);					\
-	unsigned int reads_ = 0;						\
-	bool met_;								\
-										\
-	while (!(met_ = (condition))) {						\
-		cpu_relax();							\
-		if (++reads_ % VBG_RING_READS == 0 &&				\
-		    (local_clock() >= end_ || need_resched())) {		\
-			met_ = (condition);					\
-			break;							\
-		}								\
-	}									\
-	met_;									\
-})
+/* Wait in place until memory that the device writes says so. */
+static __always_inline bool vbg_ring_spin(bool (*met)(const struct vbg_op *op),
+					  const struct vbg_op *op, u64 limit_ns)
+{
+	u64 end = local_clock() + limit_ns;
+	unsigned int reads;
+
+	for (reads = 1; !met(op); reads++) {
+		cpu_relax();
+		if (reads % VBG_RING_READS == 0 && (local_clock() >= end || need_resched()))
+			return met(op);
+	}
+	return true;
+}
 
 /**
  * vbg_ring_submit() - Submit a call through the ring, if the device looks at it.
- * @gdev:	Device whose ring is usable.
- * @hdr:	Prepared request of type HGCM_CALL with the rc VBG_RC_UNANSWERED.
- * @hope:	Result of vbg_ring_hope() if the caller is going to wait, else NULL.
+ * @op:		Operation of a device whose ring is usable. Its request is a prepared
+ *		call with the rc VBG_RC_UNANSWERED; its hope is the result of
+ *		vbg_ring_hope() if the caller is going to wait, else NULL.
  *
  * Context: Process context.
  * Return: false if it has to be submitted through the port. true if the request
  * went this way; its rc is the answer, as after a port write.
  */
-bool vbg_ring_submit(struct vbg_dev *gdev, struct vbg_hgcm_hdr *hdr, const u8 *hope)
+bool vbg_ring_submit(struct vbg_op *op)
 {
-	phys_addr_t address = virt_to_phys(hdr);
+	struct vbg_dev *gdev = op->gdev;
+	phys_addr_t address = virt_to_phys(op->hdr);
 
 	if (upper_32_bits(address) || !vbg_ring_polled(gdev))
 		return false;
-	hdr->hdr.reserved1 = hope ? VMMDEV_EXT_WATCHED : 0;
+	op->hdr->hdr.reserved1 = op->hope ? VMMDEV_EXT_WATCHED : 0;
 	if (!vbg_ring_put(gdev, (u32)address))
 		return false;
 	vbg_count(gdev, VBG_CNT_CALLS_RING, 1);
 
 	/* Pairs with the device, which looks once more after it has cleared the flag. */
 	virt_mb();
-	if (vbg_ring_polled(gdev) && vbg_ring_spin(vbg_ring_answered(hdr), VBG_RING_PICKUP_NS))
+	if (vbg_ring_polled(gdev) && vbg_ring_spin(vbg_ring_answered, op, VBG_RING_PICKUP_NS))
 		return true;
 
 	/* It fell asleep, or has no time for us. */
@@ -152,7 +151,7 @@ u8 *vbg_ring_hope(struct vbg_dev *gdev, u32 client_id, u32 function)
  */
 bool vbg_ring_watch(struct vbg_op *op)
 {
-	if (vbg_ring_spin(vbg_op_done(op), VBG_RING_WATCH_NS)) {
+	if (vbg_ring_spin(vbg_op_done, op, VBG_RING_WATCH_NS)) {
 		WRITE_ONCE(*op->hope, VBG_RING_HOPE_FULL);
 		vbg_count(op->gdev, VBG_CNT_CALLS_WATCHED, 1);
 		return true;

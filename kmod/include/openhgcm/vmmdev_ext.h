@@ -22,12 +22,12 @@
  *
  * Protocol of the submission ring (needs the event word):
  *  - The driver submits an HGCM call (requests 62 and 63, nothing else) by storing the address of
- *    the request in entry ring_head % 32 and then adding 1 to ring_head. It never lets ring_head get
- *    more than 32 ahead of ring_tail.
+ *    the request in entry ring_head % 32 and then adding 1 to ring_head. It never lets ring_head
+ *    get more than 32 ahead of ring_tail.
  *  - The device looks at the ring on its own only while ring_polling is not 0. After the store the
  *    driver reads ring_polling (with a full barrier in between); when it is 0, or when the device
- *    does not answer soon, the driver writes 0 to a request register. Whatever is written there, the
- *    device first takes what is in the ring.
+ *    does not answer soon, the driver writes 0 to a request register. Whatever is written there,
+ *    the device first takes what is in the ring.
  *  - The device answers a submission by storing the header's rc once: VINF_HGCM_ASYNC_EXECUTE if it
  *    accepted the call, which then completes like any other, or the reason of its refusal. Of a
  *    refused request it writes nothing else. The driver does not touch the request until rc has
