@@ -143,6 +143,13 @@ include $(sort $(wildcard */module.mk */*/module.mk))
 
 OBJECTS := $(sort $(OBJECTS))
 
+# Compiling the tests is most of the work of `make check`, running them is not; what is measured
+# with is left alone.
+ifeq ($(SAN)$(FUZZ),)
+$(B)/obj/tests/%.o: OPT = -O1 -g1
+$(B)/obj/tests/bench/%.o $(B)/obj/tests/services/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = -O2 -g
+endif
+
 $(B)/obj/%.cpp.o: %.cpp $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
 	@mkdir -p $(@D)
 	@echo "  CXX     $<"
