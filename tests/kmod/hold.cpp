@@ -5,9 +5,11 @@
 //
 //   kmod-hold call THREADS BYTES   calls that never complete, each with a buffer of BYTES
 //   kmod-hold wait                 waits for an event that does not come
+//   kmod-hold mouse                follows the mouse as X's driver does: poll, then read, once
 //   kmod-hold idle CLIENTS         an open node with clients; a call after a line on standard input
 #include "driver.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -53,6 +55,25 @@ int hold_wait() {
   return 0;
 }
 
+int hold_mouse() {
+  const Session session;
+  struct {
+    vbg_ioctl_hdr hdr;
+    std::uint32_t features;
+  } request{};
+  request.hdr = header(sizeof(request), sizeof(request.hdr));
+  request.features = 0x11;  // absolute positions, by the protocol with events
+  say("features",
+      session.control(_IOC(_IOC_READ | _IOC_WRITE, 'V', 15, sizeof(request)), &request));
+  say("ready", 0);
+  pollfd entry{session.fd(), POLLIN, 0};
+  say("polled", poll(&entry, 1, 20000));
+  char buffer[8] = {};
+  say("read", static_cast<int>(read(session.fd(), buffer, sizeof(buffer))));
+  say("again", static_cast<int>(read(session.fd(), buffer, sizeof(buffer))));
+  return 0;
+}
+
 int hold_idle(unsigned long clients) {
   const Session session;
   std::uint32_t client = 0;
@@ -76,9 +97,12 @@ int main(int argc, char** argv) {
   if (what == "wait") {
     return hold_wait();
   }
+  if (what == "mouse") {
+    return hold_mouse();
+  }
   if (what == "idle") {
     return hold_idle(first);
   }
-  std::fprintf(stderr, "usage: kmod-hold call THREADS BYTES | wait | idle CLIENTS\n");
+  std::fprintf(stderr, "usage: kmod-hold call THREADS BYTES | wait | mouse | idle CLIENTS\n");
   return 2;
 }
