@@ -186,16 +186,19 @@ void Liar::cancel(std::uint64_t address, std::uint32_t size, Dice& dice) noexcep
   }
 }
 
-void Liar::pass(std::uint64_t address, std::uint32_t size, Dice& dice) noexcept {
+void Liar::pass(std::uint64_t address) noexcept {
   device_.request_bar_write(wire::kRequestRegister, 8, address);
   lies_.passed++;
-  static_cast<void>(size);
-  static_cast<void>(dice);
 }
 
 void Liar::submit(std::uint64_t address) noexcept {
   std::uint32_t head[6];
   lies_.requests++;
+  // No request, but a call to look at the ring.
+  if (address == 0) {
+    device_.request_bar_write(wire::kRequestRegister, 8, 0);
+    return;
+  }
   if (!server_.guest_memory().read(address, std::as_writable_bytes(std::span(head)))) {
     return;
   }
@@ -218,7 +221,7 @@ void Liar::submit(std::uint64_t address) noexcept {
   since_reset_++;
   if (!sane || since_reset_ <= honest_ || !dice.chance(percent_) || held_.contains(address) ||
       (is_greeting(type) && dice.chance(80))) {
-    pass(address, size, dice);
+    pass(address);
     return;
   }
   switch (dice.below(is_call(type) ? 8 : 4)) {
@@ -234,7 +237,7 @@ void Liar::submit(std::uint64_t address) noexcept {
       [[fallthrough]];
     case 2:
     case 3:
-      pass(address, size, dice);
+      pass(address);
       // Of a call that is still under way the block is the model's; of all others it is ours until
       // this access returns.
       if (is_call(type)) {
@@ -337,6 +340,14 @@ void Liar::tick() noexcept {
   }
   if (since_reset_ <= honest_) {
     return;
+  }
+  // Fields of the submission ring that are the device's: it looks, or does not; it is elsewhere.
+  if (dice.chance(10)) {
+    const std::size_t field =
+        dice.chance(50) ? VMMDEV_EXT_OFF_RING_POLLING : VMMDEV_EXT_OFF_RING_TAIL;
+    auto* word = reinterpret_cast<std::uint32_t*>(server_.bar_memory(kMemoryBar).data() +
+                                                  VMMDEV_EXT_OFFSET + field);
+    std::atomic_ref<std::uint32_t>(*word).store(dice.nasty());
   }
   // A storm now and then, single events often.
   const std::uint64_t count = dice.chance(2) ? 200 : dice.chance(30) ? 1 : 0;

@@ -82,7 +82,7 @@ class Liar final : public hgcm::vfio_user::DeviceBackend {
   };
 
   void submit(std::uint64_t address) noexcept;
-  void pass(std::uint64_t address, std::uint32_t size, Dice& dice) noexcept;
+  void pass(std::uint64_t address) noexcept;
   void lie_about_call(std::uint64_t address, std::uint32_t size, Dice& dice) noexcept;
   void cancel(std::uint64_t address, std::uint32_t size, Dice& dice) noexcept;
   void complete(std::uint64_t address, std::uint32_t size, Dice& dice) noexcept;

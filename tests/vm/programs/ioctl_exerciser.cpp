@@ -5,11 +5,14 @@
 // read, mmap and signals. What each call returns is only counted; what is tested is that the kernel
 // lives, and that every process can be ended. Not a fuzzer that learns.
 //
-//   ioctl-exerciser [--seconds N] [--seed N] [--processes N] [--threads N] [--fail-nth]
+//   ioctl-exerciser [--seconds N] [--seed N] [--processes N] [--threads N] [--patience N]
+//   [--fail-nth]
 //
 // --fail-nth makes the kernel fail one allocation of each ioctl, another one each time
-// (/proc/thread-self/fail-nth; needs a kernel with fault injection). The counts at the end are of
-// ioctls by number, and of results by errno. Exit code 1 if a process could not be ended.
+// (/proc/thread-self/fail-nth; needs a kernel with fault injection). --patience is how many seconds
+// a killed process may take to end. The counts at the end are of ioctls by number, and of results
+// by errno. Exit code 1 if a process did not end; the kernel's stacks of its threads are printed
+// then.
 #include <fcntl.h>
 #include <linux/vboxguest.h>
 #include <poll.h>
@@ -19,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -28,6 +32,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <new>
 #include <random>
 #include <string>
@@ -41,6 +47,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kHeader = sizeof(vbg_ioctl_hdr);
 constexpr std::size_t kBuffer = 256 * 1024;
+constexpr std::size_t kGuard = 4096;
 constexpr unsigned kReadWrite = _IOC_READ | _IOC_WRITE;
 constexpr const char* kServices[] = {"HgcmTestSvc", "VBoxGuestPropSvc", "VBoxSharedFolders",
                                      "none"};
@@ -50,6 +57,7 @@ struct Options {
   std::uint64_t seed = 1;
   unsigned processes = 4;
   unsigned threads = 3;
+  unsigned patience = 60;
   bool fail_nth = false;
 };
 
@@ -65,13 +73,21 @@ struct Counts {
 class Worker {
  public:
   Worker(std::uint64_t seed, const Options& options, Counts& counts)
-      : random_(seed), counts_(counts), memory_(kBuffer) {
+      : random_(seed), counts_(counts) {
+    // Behind it lies a page that nobody may touch: what services write must not reach the heap.
+    void* mapped = mmap(nullptr, kBuffer + kGuard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED || mprotect(mapped, kBuffer, PROT_READ | PROT_WRITE) != 0) {
+      std::perror("mmap");
+      std::_Exit(2);
+    }
+    memory_ = static_cast<std::uint8_t*>(mapped);
     if (options.fail_nth) {
       fail_nth_ = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
     }
     for (int& fd : nodes_) fd = open_node();
   }
   ~Worker() {
+    munmap(memory_, kBuffer + kGuard);
     for (const int fd : nodes_) close(fd);
     close(fail_nth_);
   }
@@ -125,7 +141,7 @@ class Worker {
       case 2:
         return reinterpret_cast<std::uintptr_t>("read-only");
       default:
-        return reinterpret_cast<std::uintptr_t>(memory_.data()) + below(kBuffer / 2);
+        return reinterpret_cast<std::uintptr_t>(memory_) + below(kBuffer / 2);
     }
   }
 
@@ -398,7 +414,7 @@ class Worker {
 
   std::mt19937_64 random_;
   Counts& counts_;
-  std::vector<std::uint8_t> memory_;
+  std::uint8_t* memory_ = nullptr;
   std::array<int, 3> nodes_{};
   std::array<Client, 8> clients_{};
   int fail_nth_ = -1;
@@ -424,6 +440,25 @@ bool ended(pid_t pid, std::chrono::seconds patience) {
     if (found == pid || (found < 0 && errno == ECHILD)) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+  return false;
+}
+
+/// Kills a process. True if that ended it in time; else it is said where its threads are.
+bool end(pid_t pid, std::chrono::seconds patience, Clock::duration& longest) {
+  const Clock::time_point begin = Clock::now();
+  kill(pid, SIGKILL);
+  if (ended(pid, patience)) {
+    longest = std::max(longest, Clock::now() - begin);
+    return true;
+  }
+  std::error_code error;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+    std::printf("%s\n", task.path().c_str());
+    std::ifstream stack(task.path() / "stack");
+    for (std::string line; std::getline(stack, line);) std::printf("  %s\n", line.c_str());
+  }
+  std::fflush(stdout);
   return false;
 }
 
@@ -471,6 +506,8 @@ int main(int argc, char** argv) {
       options.processes = static_cast<unsigned>(value);
     } else if (name == "--threads") {
       options.threads = static_cast<unsigned>(value);
+    } else if (name == "--patience") {
+      options.patience = static_cast<unsigned>(value);
     } else {
       std::fprintf(stderr, "ioctl-exerciser: unknown option %s\n", argv[i - 1]);
       return 2;
@@ -493,20 +530,22 @@ int main(int argc, char** argv) {
     started++;
   };
   for (pid_t& pid : children) start(pid);
+  const std::chrono::seconds patience(options.patience);
+  Clock::duration longest{};
   int stuck = 0;
   for (std::size_t i = 0; Clock::now() + std::chrono::seconds(2) < until; i++) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
     pid_t& pid = children[i % children.size()];
-    kill(pid, SIGKILL);
-    stuck += ended(pid, std::chrono::seconds(60)) ? 0 : 1;
+    stuck += end(pid, patience, longest) ? 0 : 1;
     start(pid);
   }
   for (const pid_t pid : children) {
-    if (!ended(pid, std::chrono::seconds(5))) kill(pid, SIGKILL);
-    stuck += ended(pid, std::chrono::seconds(60)) ? 0 : 1;
+    // By itself, or, if it waits for what never comes, by force.
+    stuck += ended(pid, std::chrono::seconds(5)) || end(pid, patience, longest) ? 0 : 1;
   }
   print(counts);
-  std::printf("%llu processes, %d of them could not be ended\n",
-              static_cast<unsigned long long>(started), stuck);
+  std::printf("%llu processes, %d of them could not be ended; the slowest took %.1f s\n",
+              static_cast<unsigned long long>(started), stuck,
+              std::chrono::duration<double>(longest).count());
   return stuck == 0 ? 0 : 1;
 }
