@@ -148,6 +148,10 @@ OBJECTS := $(sort $(OBJECTS))
 ifeq ($(SAN)$(FUZZ),)
 $(B)/obj/tests/%.o: OPT = -O1 -g1
 $(B)/obj/tests/bench/%.o $(B)/obj/tests/services/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = -O2 -g
+else ifneq ($(FUZZ)$(findstring address,$(SAN)),)
+# What sanitizers add to each check of a test is optimised for three times as long as it runs.
+$(B)/obj/tests/%.o: OPT = -O0 -g1
+$(B)/obj/tests/fuzz/%.o $(B)/obj/tests/services/%.o: OPT = -O1 -g1
 endif
 
 $(B)/obj/%.cpp.o: %.cpp $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
