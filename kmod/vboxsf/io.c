@@ -124,12 +124,17 @@ static void handle_close(struct vboxsf_handle *handle)
  */
 void vboxsf_handle_put(struct vboxsf_handle *handle)
 {
+	bool last;
+
 	if (!handle)
 		return;
-	if (!refcount_dec_and_lock(&handle->ref, &VBOXSF_I(handle->inode)->lock))
-		return;
-	list_del_init(&handle->node);
+	spin_lock(&VBOXSF_I(handle->inode)->lock);
+	last = refcount_dec_and_test(&handle->ref);
+	if (last)
+		list_del_init(&handle->node);
 	spin_unlock(&VBOXSF_I(handle->inode)->lock);
+	if (!last)
+		return;
 	handle_close(handle);
 }
 

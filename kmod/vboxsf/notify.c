@@ -10,6 +10,7 @@
  */
 #include <linux/fsnotify.h>
 #include <linux/fsnotify_backend.h>
+#include <linux/namei.h>
 #include <linux/slab.h>
 #include <openhgcm/shfl_ext.h>
 
@@ -162,33 +163,40 @@ int vboxsf_permission(struct vboxsf_idmap *idmap, struct inode *inode, int mask)
 	return generic_permission(idmap, inode, mask);
 }
 
-/* Something happened to an entry of a directory: forget what was known of it. */
-static void entry_changed(struct inode *dir, struct qstr *name, u32 mask)
+/* These are of the entry itself; inotify reports them with the entry's inode at hand. */
+#define ENTRY_EVENTS	(SHFL_CHANGE_MODIFY | SHFL_CHANGE_ATTRIB | SHFL_CHANGE_CLOSE_WRITE)
+
+/* Forget what was known of a file. Who has mapped it does not ask. */
+static void file_changed(struct inode *inode, struct dentry *dentry)
+{
+	vboxsf_inode_expire(inode);
+	if (S_ISREG(inode->i_mode) && mapping_mapped(inode->i_mapping) && !vboxsf_dirty(inode))
+		vboxsf_revalidate(inode, dentry);
+}
+
+/* Something happened to an entry of a directory. Returns it, if it is there. */
+static struct dentry *entry_changed(struct inode *dir, struct qstr *name, u32 mask)
 {
 	struct dentry *parent = d_find_any_alias(dir), *dentry;
-	struct inode *inode;
 
-	if (mask & (SHFL_CHANGE_CREATE | SHFL_CHANGE_DELETE | SHFL_CHANGE_MOVED_FROM |
-		    SHFL_CHANGE_MOVED_TO))
+	if (mask & ~(ENTRY_EVENTS | SHFL_CHANGE_IS_DIRECTORY))
 		vboxsf_dir_changed(dir);
 	if (!parent)
-		return;
+		return NULL;
 	name->hash = full_name_hash(parent, name->name, name->len);
 	dentry = d_lookup(parent, name);
-	if (dentry) {
-		inode = d_inode(dentry);
-		if (!(mask & (SHFL_CHANGE_MODIFY | SHFL_CHANGE_ATTRIB | SHFL_CHANGE_CLOSE_WRITE)))
-			vboxsf_entry_expire(dentry);
-		if (inode) {
-			vboxsf_inode_expire(inode);
-			/* Who has mapped it does not ask. */
-			if (S_ISREG(inode->i_mode) && mapping_mapped(inode->i_mapping) &&
-			    !vboxsf_dirty(inode))
-				vboxsf_revalidate(inode, dentry);
-		}
+	if (dentry && (d_is_negative(dentry) || !(mask & ENTRY_EVENTS)))
+		vboxsf_entry_expire(dentry);
+	if (dentry && d_is_positive(dentry))
+		file_changed(d_inode(dentry), dentry);
+	if (mask & ENTRY_EVENTS && (!dentry || d_is_negative(dentry))) {
 		dput(dentry);
+		dentry = lookup_one_len_unlocked(name->name, parent, name->len);
+		if (IS_ERR(dentry))
+			dentry = NULL;
 	}
 	dput(parent);
+	return dentry;
 }
 
 /* What inotify's event mask is called in the kernel is the same number. */
@@ -205,22 +213,50 @@ static_assert(SHFL_CHANGE_CLOSE_WRITE == FS_CLOSE_WRITE && SHFL_CHANGE_MOVE_SELF
 static_assert(SHFL_CHANGE_MOVED_FROM == FS_MOVED_FROM && SHFL_CHANGE_MOVED_TO == FS_MOVED_TO);
 static_assert(SHFL_CHANGE_CREATE == FS_CREATE && SHFL_CHANGE_DELETE == FS_DELETE);
 
+/* Does somebody watch the directory, so that its records tell of this file, too? */
+static bool parent_watched(struct inode *inode)
+{
+	struct dentry *dentry = d_find_any_alias(inode), *parent;
+	bool watched = false;
+
+	if (dentry) {
+		parent = dget_parent(dentry);
+		watched = parent != dentry && READ_ONCE(VBOXSF_I(d_inode(parent))->watch);
+		dput(parent);
+		dput(dentry);
+	}
+	return watched;
+}
+
+/* A change of an entry of a watched directory. */
+static void entry_event(struct inode *dir, u32 mask, u32 cookie, struct qstr *name)
+{
+	struct dentry *dentry = entry_changed(dir, name, mask);
+	u32 events = event_mask(mask);
+	struct inode *inode = dentry && d_is_positive(dentry) ? d_inode(dentry) : NULL;
+
+	if (mask & ENTRY_EVENTS) {
+		/* To the marks of the directory with the name, and to those of the file. */
+		if (inode)
+			fsnotify(events | FS_EVENT_ON_CHILD, inode, FSNOTIFY_EVENT_INODE, dir, name,
+				 inode, 0);
+	} else if (events & ~FS_ISDIR) {
+		fsnotify(events, dir, FSNOTIFY_EVENT_INODE, dir, name, NULL, cookie);
+	}
+	dput(dentry);
+}
+
 /* One change of a watched inode. */
 static void changed(struct inode *inode, u32 mask, u32 cookie, struct qstr *name)
 {
 	u32 events = event_mask(mask);
 
 	if (name->len) {
-		entry_changed(inode, name, mask);
-		/* Marks of the directory are told the name; those of the entry have a watch too. */
-		if (events & ~FS_ISDIR)
-			fsnotify(events, inode, FSNOTIFY_EVENT_INODE, inode, name, NULL, cookie);
+		entry_event(inode, mask, cookie, name);
 		return;
 	}
-	vboxsf_inode_expire(inode);
-	if (S_ISREG(inode->i_mode) && mapping_mapped(inode->i_mapping) && !vboxsf_dirty(inode))
-		vboxsf_revalidate(inode, NULL);
-	if (events & ~FS_ISDIR)
+	file_changed(inode, NULL);
+	if (events & ~FS_ISDIR && !(mask & ENTRY_EVENTS && parent_watched(inode)))
 		fsnotify(events, inode, FSNOTIFY_EVENT_INODE, NULL, NULL, inode, 0);
 	if (mask & SHFL_CHANGE_DELETE_SELF) {
 		clear_nlink(inode);
