@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -44,6 +45,7 @@ constexpr const char* kUsage = R"text(usage: fs-exercise COMMAND
   race DIRECTORY SECONDS       processes create, rename, list and remove the same names
   watch PATH SECONDS           prints inotify's events
   hold FILE                    opens, says so, and waits for standard input to end
+  mount-data SHARE DIR FILE    mount(2) with the file's content as data
   sum FILE                     sum of a file read with read(2), then with a mapping
 )text";
 
@@ -835,6 +837,12 @@ void sum(const std::string& path) {
               static_cast<uintmax_t>(by_map));
 }
 
+void mount_data(const std::string& share, const std::string& directory, const std::string& data) {
+  Bytes page = read_some(File(data, O_RDONLY), 4096, 0);
+  page.resize(4096);
+  if (mount(share.c_str(), directory.c_str(), "vboxsf", 0, page.data()) != 0) fail("mount");
+}
+
 int number(const char* text) {
   return std::atoi(text);
 }
@@ -870,6 +878,8 @@ int main(int argc, char** argv) {
     race(path, number(argv[3]));
   else if (command == "watch" && argc == 4)
     watch(path, number(argv[3]));
+  else if (command == "mount-data" && argc == 5)
+    mount_data(path, argv[3], argv[4]);
   else if (command == "hold")
     hold(path);
   else if (command == "sum")
