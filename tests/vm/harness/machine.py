@@ -340,7 +340,7 @@ class Machine:
         done = await self.channel.run(
             "sh", "-c", "cd /sys/kernel/debug/gcov 2>/dev/null || exit 0; mkdir /tmp/gcov; "
             "find . -name '*.gcda' | while read -r f; do mkdir -p /tmp/gcov/${f%/*}; "
-            "cat $f > /tmp/gcov/$f; done; cd /tmp/gcov && tar c .", seconds=120)
+            "cat $f > /tmp/gcov/$f; done; cd /tmp/gcov && tar c .", seconds=300)
         return done.output if done.code == 0 else b""
 
     async def dump_stacks(self) -> None:
