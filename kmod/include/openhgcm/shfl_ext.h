@@ -14,8 +14,9 @@
  *  - The guest keeps one WAIT pending for each root it watches. It completes as soon as there is
  *    at least one record, with as many whole records as fit; the guest then calls again. A second
  *    WAIT of the same client and root is refused with VERR_INVALID_STATE (-79).
- *  - Changes a client makes through its own calls are not reported to that client. Where the
- *    service cannot tell (the same file changed by both within moments) it may do either.
+ *  - Changes a client makes through its own calls are not reported to that client. The service goes
+ *    by their paths, for as long as the call runs and half a second longer: what somebody else does
+ *    to the same object in that time goes unreported too.
  *  - When records had to be dropped, one record with SHFL_CHANGE_OVERFLOW and watch 0 takes their
  *    place: the guest has to assume that anything changed.
  *  - UNWATCH forgets an id; records of it that are queued are dropped. When the object is gone the
@@ -40,7 +41,10 @@
 #define SHFL_EXT_FN_WATCH		0x4f480001u
 /* UNWATCH: 0 u32 in root; 1 u32 in watch id. */
 #define SHFL_EXT_FN_UNWATCH		0x4f480002u
-/* WAIT: 0 u32 in root; 1 ptr out records; 2 u32 out bytes of records. At least 4096 bytes. */
+/*
+ * WAIT: 0 u32 in root; 1 ptr out records, at least 4096 bytes, else VERR_INVALID_PARAMETER (-2);
+ * 2 u32 out bytes of records.
+ */
 #define SHFL_EXT_FN_WAIT_CHANGES	0x4f480003u
 /* CANCEL_WAIT: 0 u32 in root. Nothing pending is no error. */
 #define SHFL_EXT_FN_CANCEL_WAIT		0x4f480004u
