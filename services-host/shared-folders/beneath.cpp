@@ -73,6 +73,14 @@ Sys<struct statx> status_of(int fd) {
   return status;
 }
 
+Sys<struct statx> remembered_status_of(int fd) {
+  struct statx status {};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, kStatusMask, &status) != 0) {
+    return tl::unexpected(errno);
+  }
+  return status;
+}
+
 Sys<struct statx> status_of_entry(int directory, const char* name) {
   struct statx status {};
   if (::statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,

@@ -49,6 +49,8 @@ class Place {
 
 /// What is known of an object. All of STATX_BASIC_STATS and the birth time, where there is one.
 [[nodiscard]] Sys<struct statx> status_of(int fd);
+/// The same from what the host remembers, asking no server.
+[[nodiscard]] Sys<struct statx> remembered_status_of(int fd);
 /// Of an entry of a directory; a link is not followed. May be a little out of date on network file
 /// systems.
 [[nodiscard]] Sys<struct statx> status_of_entry(int directory, const char* name);

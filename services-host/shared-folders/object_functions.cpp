@@ -27,6 +27,9 @@ namespace {
 constexpr std::uint32_t kLongTransfer = 256U << 10U;
 constexpr std::uint64_t kLongListing = 16U << 10U;
 
+/// Of a wildcard pattern, in bytes: no name is half as long.
+constexpr std::size_t kMaxPattern = 512;
+
 constexpr std::uint64_t kMaxSize = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t kMaxCopy = std::uint64_t{1} << 60U;
 
@@ -273,6 +276,9 @@ Job SharedFolders::list(Request& request) {
     if (!path) {
       return path.error();
     }
+    if (split(*path).name.size() > kMaxPattern) {
+      return HGCM_ERR_FILENAME_TOO_LONG;
+    }
     filter = std::move(*path);
   }
   const auto object = this->object(request, 0, 1);
@@ -287,6 +293,7 @@ Job SharedFolders::list(Request& request) {
   if (access.root == nullptr) {
     return HGCM_ERR_ACCESS_DENIED;
   }
+  const bool has_filter = filter.has_value();
   Job job(directory.share,
           [&directory, flags, filter = std::move(filter), access = std::move(access),
            out = buffer.first(room), bytes = request.out32(3), resume = request.out32(6),
@@ -325,7 +332,7 @@ Job SharedFolders::list(Request& request) {
             resume = piece.more ? 1 : 0;
             return status;
           });
-  job.uses(*object, Extent::whole(true)).may_take_long(directory.size > kLongListing);
+  job.uses(*object, Extent::whole(true)).may_take_long(directory.size > kLongListing || has_filter);
   return job;
 }
 

@@ -33,10 +33,18 @@ bool accepts(char type, const hgcm_svc_parm& parm) {
 }  // namespace
 
 struct SharedFolders::Running {
+  Running(service::Call of, std::shared_ptr<ClientState> from, Job what)
+      : call(std::move(of)), client(std::move(from)), job(std::move(what)) {
+    client->begin_call();
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { client->end_call(); }
+
   service::Call call;
-  std::shared_ptr<ClientState> client;
+  const std::shared_ptr<ClientState> client;
   Job job;
-  std::vector<Changes::Own> own = {};
+  std::vector<Changes::Own> own;
   CallOrder::Ticket ticket{};
 };
 
@@ -155,10 +163,8 @@ void SharedFolders::submit(service::Call call, Client& client, Job job) {
     std::move(call).complete(*job.done);
     return;
   }
-  auto running = std::make_shared<Running>(
-      Running{.call = std::move(call), .client = client.state, .job = std::move(job)});
+  const auto running = std::make_shared<Running>(std::move(call), client.state, std::move(job));
   const Job& what = running->job;
-  running->client->begin_call();
   for (const std::string& path : what.changed) {
     running->own.push_back(changes_.begin_own(client.id, what.changed_root, path));
   }
@@ -222,7 +228,6 @@ void SharedFolders::finish(Running& running, Status status) {
   running.job.attempt = nullptr;
   running.job.object = nullptr;
   std::move(running.call).complete(status);
-  running.client->end_call();
 }
 
 }  // namespace hgcm::shfl

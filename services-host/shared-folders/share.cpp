@@ -54,7 +54,8 @@ void Share::refresh() {
     return;
   }
   if (root_) {
-    const auto status = status_of(root_->get());
+    // Done on the service's thread, so not by way of a server that may be gone.
+    const auto status = remembered_status_of(root_->get());
     if (status && status->stx_nlink > 0) {
       return;
     }

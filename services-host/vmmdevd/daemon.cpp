@@ -16,6 +16,7 @@
 #include "vmmdevd/shared_folder_access.h"
 #include "vmmdevd/unix_socket.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <asio/io_context.hpp>
@@ -335,6 +336,13 @@ int Daemon::shut_down() {
 
 int run_daemon(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  // A guest's open files are ours. The low default is for the sake of select(), which nothing here
+  // uses.
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+    descriptors.rlim_cur = descriptors.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &descriptors);
+  }
   Daemon daemon(options);
   return daemon.start() ? daemon.run() : EXIT_FAILURE;
 }
