@@ -95,9 +95,10 @@ ProcPath::ProcPath(int fd) noexcept : name_{} {
 }
 
 int ProcPath::directory() noexcept {
-  // Never closed: the process's own table of descriptors, wherever its root directory is.
-  static const int directory = ::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  return directory;
+  // Kept for as long as the service is loaded: the process's own table of descriptors, wherever its
+  // root directory is.
+  static const Descriptor directory(::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return directory.get();
 }
 
 Sys<Descriptor> open_object(int path_fd, int flags) {

@@ -48,7 +48,7 @@ std::string make_record(std::uint32_t watch, std::uint32_t mask, std::uint32_t c
   put(SHFL_CHANGE_OFF_MASK, mask);
   put(SHFL_CHANGE_OFF_COOKIE, cookie);
   put(SHFL_CHANGE_OFF_NAME_LENGTH, static_cast<std::uint16_t>(name.size()));
-  std::memcpy(record.data() + SHFL_CHANGE_OFF_NAME, name.data(), name.size());
+  std::ranges::copy(name, record.begin() + SHFL_CHANGE_OFF_NAME);
   return record;
 }
 

@@ -5,6 +5,7 @@
 
 #include <hgcm/service/utf8.hpp>
 
+#include <algorithm>
 #include <clocale>
 #include <cstdint>
 #include <cstring>
@@ -34,14 +35,32 @@ std::optional<Header> read_header(std::span<const std::byte> parameter) {
 }
 
 /// Upper case beyond ASCII, whatever the locale of the program is.
+class Locale {
+ public:
+  Locale() noexcept : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {}
+  Locale(const Locale&) = delete;
+  Locale& operator=(const Locale&) = delete;
+  ~Locale() {
+    if (locale_ != nullptr) {
+      ::freelocale(locale_);
+    }
+  }
+  [[nodiscard]] char32_t upper(char32_t c) const noexcept {
+    return locale_ != nullptr
+               ? static_cast<char32_t>(::towupper_l(static_cast<std::wint_t>(c), locale_))
+               : c;
+  }
+
+ private:
+  const locale_t locale_;
+};
+
 char32_t upper(char32_t c) {
-  static const locale_t locale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  static const Locale locale;
   if (c < 0x80) {
     return c >= U'a' && c <= U'z' ? c - (U'a' - U'A') : c;
   }
-  return locale != nullptr
-             ? static_cast<char32_t>(::towupper_l(static_cast<std::wint_t>(c), locale))
-             : c;
+  return locale.upper(c);
 }
 
 /// Takes one character off the front of valid UTF-8.
@@ -177,7 +196,7 @@ Status write_string(std::span<std::byte> parameter, std::string_view text, Encod
   const auto length = static_cast<std::uint16_t>(bytes.size());
   std::memcpy(parameter.data() + 2, &length, sizeof length);
   const auto room = parameter.subspan(kHeader, header->size);
-  std::memcpy(room.data(), bytes.data(), bytes.size());
+  std::ranges::copy(bytes, room.begin());
   std::memset(room.data() + bytes.size(), 0, terminator);
   return HGCM_INF_SUCCESS;
 }

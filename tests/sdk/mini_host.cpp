@@ -56,6 +56,14 @@ template <typename T>
 std::int32_t get(hgcm_svc_ssm* stream, T* value) {
   return get_mem(stream, value, sizeof *value);
 }
+/// A byte of a state can be anything, a bool cannot.
+template <>
+std::int32_t get(hgcm_svc_ssm* stream, bool* value) {
+  std::uint8_t byte = 0;
+  const std::int32_t status = get_mem(stream, &byte, sizeof byte);
+  *value = byte != 0;
+  return status;
+}
 
 struct VmmTable {
   alignas(8) std::array<std::byte, HGCM_SVC_VMM_SIZE> bytes{};

@@ -55,7 +55,7 @@ BOOST_FIXTURE_TEST_CASE(look_up_tells_what_there_is, Objects) {
 BOOST_FIXTURE_TEST_CASE(look_up_gives_the_attributes_of_the_host, Objects) {
   struct stat host_status {};
   BOOST_REQUIRE_EQUAL(::stat((dir / "file").c_str(), &host_status), 0);
-  const ObjectInfo info = look_up("/file").info;
+  const PlainInfo info = look_up("/file").info;
   BOOST_CHECK_EQUAL(info.additional, kAttributesUnix);
   BOOST_CHECK_EQUAL(info.inode, host_status.st_ino);
   BOOST_CHECK_EQUAL(info.device, static_cast<std::uint32_t>(host_status.st_dev));

@@ -90,16 +90,45 @@ std::string_view bytes_of(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};
 }
 
+/// An ObjectInfo whose members can be referred to.
+struct PlainInfo {
+  PlainInfo() = default;
+  PlainInfo(const ObjectInfo& info)  // NOLINT(*-explicit-*)
+      : size(info.size),
+        allocated(info.allocated),
+        access_time(info.access_time),
+        modification_time(info.modification_time),
+        change_time(info.change_time),
+        birth_time(info.birth_time),
+        inode(info.inode),
+        mode(info.mode),
+        additional(info.additional),
+        uid(info.uid),
+        gid(info.gid),
+        links(info.links),
+        device(info.device),
+        flags(info.flags),
+        generation(info.generation),
+        special_device(info.special_device) {}
+  friend bool operator==(const PlainInfo&, const PlainInfo&) = default;
+
+  std::int64_t size = 0, allocated = 0;
+  std::int64_t access_time = 0, modification_time = 0, change_time = 0, birth_time = 0;
+  std::uint64_t inode = 0;
+  std::uint32_t mode = 0, additional = 0, uid = 0, gid = 0, links = 0, device = 0;
+  std::uint32_t flags = 0, generation = 0, special_device = 0;
+};
+
 struct Created {
   std::int32_t status = 0;
   std::uint32_t result = 0;
   std::uint64_t handle = 0;
-  ObjectInfo info{};
+  PlainInfo info;
 };
 
 struct Entry {
   std::string name;
-  ObjectInfo info{};
+  PlainInfo info;
 };
 
 struct Listed {
@@ -123,19 +152,21 @@ inline std::vector<Entry> parse_entries(std::string_view bytes, bool utf8 = true
   std::vector<Entry> entries;
   while (!bytes.empty()) {
     const auto header = as<EntryHeader>(bytes);
-    BOOST_REQUIRE_GE(bytes.size(), sizeof header + header.name_size);
-    const std::string_view name = bytes.substr(sizeof header, header.name_length);
+    const std::size_t size = header.name_size;
+    const std::size_t length = header.name_length;
+    BOOST_REQUIRE_GE(bytes.size(), sizeof header + size);
+    const std::string_view name = bytes.substr(sizeof header, length);
     if (utf8) {
-      BOOST_REQUIRE_EQUAL(header.name_size, header.name_length + 1);
+      BOOST_REQUIRE_EQUAL(size, length + 1);
       entries.push_back({std::string(name), header.info});
     } else {
-      BOOST_REQUIRE_EQUAL(header.name_size, header.name_length + 2);
+      BOOST_REQUIRE_EQUAL(size, length + 2);
       std::u16string wide(name.size() / 2, u'\0');
       std::memcpy(wide.data(), name.data(), name.size());
       entries.push_back({to_utf8(wide).value_or("?"), header.info});
     }
-    BOOST_REQUIRE_EQUAL(bytes[sizeof header + header.name_length], '\0');
-    bytes.remove_prefix(sizeof header + header.name_size);
+    BOOST_REQUIRE_EQUAL(bytes[sizeof header + length], '\0');
+    bytes.remove_prefix(sizeof header + size);
   }
   return entries;
 }
@@ -278,7 +309,7 @@ struct Service {
 
   struct Info {
     std::int32_t status;
-    ObjectInfo info;
+    PlainInfo info;
   };
   Info information(std::uint64_t handle, std::uint32_t flags, const ObjectInfo& given = {}) {
     const CallPtr call =

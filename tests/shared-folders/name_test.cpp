@@ -55,8 +55,7 @@ BOOST_FIXTURE_TEST_CASE(a_listing_has_all_names_with_their_attributes, Service) 
     if (entry.name == "." || entry.name == "..") {
       continue;
     }
-    const ObjectInfo info = look_up("/" + entry.name).info;
-    BOOST_CHECK_EQUAL(std::memcmp(&info, &entry.info, sizeof info), 0);
+    BOOST_CHECK(look_up("/" + entry.name).info == entry.info);
   }
   const Listed end = list(handle);
   BOOST_CHECK_EQUAL(end.status, HGCM_ERR_NO_MORE_FILES);
