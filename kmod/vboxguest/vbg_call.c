@@ -199,7 +199,7 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
 	if (*rc == VBG_RC_UNANSWERED || *rc == VBG_RC_NOT_SENT) {
 		vbg_call_trace_done(call, -EIO, 0);
 		if (*rc == VBG_RC_UNANSWERED)
-			vbg_count(gdev, VBG_CNT_LEAKED, 1);
+			vbg_give_up(gdev, call);
 		else
 			vbg_call_put(call, false);
 		return ERR_PTR(-EIO);

@@ -77,7 +77,7 @@ static void vbg_client_connected(struct vbg_op *op, enum vbg_end end)
 		if (vbg_op_start_detached(op))
 			vbg_op_revoke(op);
 	} else if (rc == VBG_RC_UNANSWERED) {
-		vbg_count(op->gdev, VBG_CNT_LEAKED, 1);
+		vbg_give_up(op->gdev, client);
 	} else {
 		vbg_client_free(client);
 	}
@@ -102,7 +102,7 @@ static struct vbg_client *vbg_client_alloc(struct vbg_dev *gdev)
 static void vbg_client_refused(struct vbg_client *client, int rc)
 {
 	if (rc == VBG_RC_UNANSWERED)
-		vbg_count(client->op.gdev, VBG_CNT_LEAKED, 1);
+		vbg_give_up(client->op.gdev, client);
 	else
 		vbg_client_free(client);
 }

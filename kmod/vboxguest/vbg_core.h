@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
+#include <linux/kmemleak.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/miscdevice.h>
@@ -307,6 +308,16 @@ struct vbg_dev {
 static inline void vbg_count(struct vbg_dev *gdev, enum vbg_counter which, u64 amount)
 {
 	this_cpu_add(gdev->counters->value[which], amount);
+}
+
+/*
+ * Memory the host may still own cannot be freed; nor is what describes it, an object of the heap: it
+ * would be all that is left to tell. kmemleak need not report it.
+ */
+static inline void vbg_give_up(struct vbg_dev *gdev, const void *object)
+{
+	kmemleak_not_leak(object);
+	vbg_count(gdev, VBG_CNT_LEAKED, 1);
 }
 
 /* vbg_device.c: life of the device structure, talking to the host at start and end. */

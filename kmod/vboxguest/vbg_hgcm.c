@@ -434,7 +434,8 @@ bool vbg_op_revoke(struct vbg_op *op)
 
 	op->finish(op, VBG_END_LOST);
 	if (!vbg_op_put_back(op)) {
-		vbg_count(gdev, VBG_CNT_LEAKED, 1);
+		/* The first member of what it is part of. */
+		vbg_give_up(gdev, op);
 		pr_warn_ratelimited("vboxguest: the host keeps a request; its memory is given up\n");
 	}
 	return true;
