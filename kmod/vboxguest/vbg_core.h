@@ -311,8 +311,8 @@ static inline void vbg_count(struct vbg_dev *gdev, enum vbg_counter which, u64 a
 }
 
 /*
- * Memory the host may still own cannot be freed; nor is what describes it, an object of the heap: it
- * would be all that is left to tell. kmemleak need not report it.
+ * Memory the host may still own cannot be freed; nor is what describes it, an object of the heap:
+ * it would be all that is left to tell. kmemleak need not report it.
  */
 static inline void vbg_give_up(struct vbg_dev *gdev, const void *object)
 {
