@@ -3,6 +3,7 @@
 // The file format of a service host's saved state: see the header.
 #include "hgcm/state_container.h"
 
+#include "hgcm/checksum.h"
 #include "hgcm/client_table.h"
 #include "hgcm/service_library.h"
 
@@ -16,24 +17,6 @@ namespace {
 constexpr std::array<char, 8> kMagic{'H', 'G', 'C', 'M', 'S', 'A', 'V', 'E'};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kMaxServices = 1024;
-
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < table.size(); ++i) {
-    std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320U : 0);
-    table[i] = value;
-  }
-  return table;
-}
-
-std::uint32_t crc32(std::span<const std::byte> bytes) noexcept {
-  static constexpr auto kTable = make_crc_table();
-  std::uint32_t crc = ~0U;
-  for (const std::byte byte : bytes)
-    crc = kTable[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xff] ^ (crc >> 8);
-  return ~crc;
-}
 
 void put(std::vector<std::byte>& out, const void* data, std::size_t size) {
   const auto* bytes = static_cast<const std::byte*>(data);

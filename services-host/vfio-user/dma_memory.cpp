@@ -4,6 +4,8 @@
 // while bytes move and an unmap waits only for accesses that began before it. See dma_memory.h.
 #include "vfio-user/dma_memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -148,6 +150,11 @@ std::optional<vmmdev::GuestMapping> DmaMemory::map(vmmdev::GuestAddress address,
   if (size > region->range.size - offset) return std::nullopt;
   return vmmdev::GuestMapping{
       region->mapping->bytes().subspan(static_cast<std::size_t>(offset), size), region->mapping};
+}
+
+bool DmaMemory::discard(vmmdev::GuestAddress address, std::size_t size) noexcept {
+  const auto mapping = map(address, size);
+  return mapping && ::madvise(mapping->bytes.data(), size, MADV_REMOVE) == 0;
 }
 
 std::uint64_t DmaMemory::size() const noexcept {

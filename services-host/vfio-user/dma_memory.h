@@ -58,6 +58,8 @@ class DmaMemory final : public vmmdev::GuestMemory {
   /// Only within one region; a range across two is for read() and write().
   [[nodiscard]] std::optional<vmmdev::GuestMapping> map(vmmdev::GuestAddress address,
                                                         std::size_t size) noexcept override;
+  /// Punches a hole into the file, as map().
+  bool discard(vmmdev::GuestAddress address, std::size_t size) noexcept override;
   [[nodiscard]] std::uint64_t size() const noexcept override;
 
   /// Takes a region whose range is valid (page aligned, not empty, not wrapping). `fd` may be

@@ -4,6 +4,7 @@
 #include "vmmdev/device.h"
 
 #include "vmmdev/device_core.h"
+#include "vmmdev/device_state.h"
 #include "vmmdev/gate.h"
 #include "vmmdev/wire.h"
 
@@ -38,7 +39,7 @@ class Device::Impl final : public host::CallSource {
   }
   void look() noexcept override {
     if (!core.ring.waiting()) return;
-    const Gate::Pass pass(gate);
+    const Gate::Pass pass(gate, Gate::Pass::Held::give_up);
     if (pass) core.take_ring();
   }
   void end() noexcept override {
@@ -55,6 +56,39 @@ class Device::Impl final : public host::CallSource {
     // Connects that were on their way may have completed since.
     core.hgcm->drop_all();
     attached = false;
+  }
+
+  Result<std::vector<std::byte>> save() {
+    const Gate::Hold hold(gate);
+    if (core.ring.in_use()) core.take_ring();
+    auto saved = services.save_state();
+    DeviceState state = core.state();
+    // Also when that failed: some services may have ended calls.
+    for (const GuestAddress address : core.hgcm->take_saved()) core.resubmit(address);
+    if (!saved) return failure(saved.error());
+    state.services = std::move(*saved);
+    return encode_state(state);
+  }
+
+  Status load(const DeviceState& state) {
+    const Gate::Hold hold(gate);
+    // What services do to calls of now must not reach the guest.
+    const std::vector<GuestAddress> now = core.hgcm->commands();
+    core.hgcm->drop_all();
+    if (const Status status = services.load_state(state.services); status.failed()) {
+      for (const GuestAddress address : now) core.resubmit(address);
+      return status;
+    }
+    core.restore(state);
+    for (const GuestAddress address : state.commands) core.resubmit(address);
+    core.events.signal(wire::kEventRestored);
+    return HGCM_INF_SUCCESS;
+  }
+
+  /// Service threads did not look into the ring while the gate was held.
+  void catch_up() {
+    const Gate::Pass pass(gate);
+    if (pass && core.ring.in_use()) core.take_ring();
   }
 
   host::ServiceHost& services;
@@ -126,6 +160,25 @@ void Device::detach() {
   if (impl_->attached) impl_->stop();
 }
 
+Result<std::vector<std::byte>> Device::save_state() {
+  const std::lock_guard lock(impl_->life);
+  if (!impl_->attached) return failure(HGCM_ERR_INVALID_STATE);
+  auto result = impl_->save();
+  impl_->catch_up();
+  return result;
+}
+
+Status Device::load_state(std::span<const std::byte> bytes) {
+  const auto state = decode_state(bytes);
+  if (!state) return state.error();
+  if (!Facilities().restore(state->facilities)) return HGCM_ERR_SSM_UNEXPECTED_DATA;
+  const std::lock_guard lock(impl_->life);
+  if (!impl_->attached || impl_->core.memory.size() == 0) return HGCM_ERR_INVALID_STATE;
+  const Status status = impl_->load(*state);
+  impl_->catch_up();
+  return status;
+}
+
 void Device::signal_events(std::uint32_t events) noexcept {
   impl_->core.events.signal(events);
 }
@@ -156,7 +209,7 @@ Device::GuestInfo Device::guest_info() const {
       .capabilities = guest.capabilities,
       .event_word = core.events.word_in_use(),
       .ring = core.ring.in_use(),
-      .mouse_features = guest.mouse_features,
+      .mouse_features = core.pointer.state().guest_features,
       .heartbeat = guest.last_heartbeat.has_value(),
       .unresponsive = guest.last_heartbeat.has_value() &&
                       std::chrono::steady_clock::now() - *guest.last_heartbeat >
@@ -167,6 +220,72 @@ Device::GuestInfo Device::guest_info() const {
 std::vector<FacilityStatus> Device::facilities() const {
   const std::lock_guard lock(impl_->core.mutex);
   return impl_->core.guest.facilities.list();
+}
+
+Pointer& Device::pointer() noexcept {
+  return impl_->core.pointer;
+}
+
+Displays& Device::displays() noexcept {
+  return impl_->core.displays;
+}
+
+Credentials& Device::credentials() noexcept {
+  return impl_->core.credentials;
+}
+
+CpuHotPlug& Device::cpu_hot_plug() noexcept {
+  return impl_->core.cpu_hot_plug;
+}
+
+Balloon& Device::balloon() noexcept {
+  return impl_->core.balloon;
+}
+
+void Device::set_seamless(bool on) noexcept {
+  impl_->core.seamless.want(on ? 1 : 0);
+}
+
+bool Device::seamless() const noexcept {
+  return impl_->core.seamless.state().wanted != 0;
+}
+
+void Device::set_statistics_interval(std::uint32_t seconds) noexcept {
+  impl_->core.statistics_interval.want(seconds);
+}
+
+std::uint32_t Device::statistics_interval() const noexcept {
+  return impl_->core.statistics_interval.state().wanted;
+}
+
+std::optional<GuestStatistics> Device::statistics() const {
+  const std::lock_guard lock(impl_->core.mutex);
+  return impl_->core.guest.statistics;
+}
+
+Status Device::set_remote_display(RemoteDisplay state) noexcept {
+  if (state.level > wire::remote_display::kMaxLevel) return HGCM_ERR_OUT_OF_RANGE;
+  DeviceCore& core = impl_->core;
+  const std::lock_guard lock(core.mutex);
+  RemoteDisplay& known = core.host.remote_display;
+  const bool changed = known.active != state.active || known.level != state.level;
+  known = state;
+  if (changed) core.events.signal(wire::kEventRemoteDisplay);
+  return HGCM_INF_SUCCESS;
+}
+
+void Device::set_time_offset(std::chrono::milliseconds offset) noexcept {
+  const std::lock_guard lock(impl_->core.mutex);
+  impl_->core.host.time_offset = offset;
+}
+
+std::chrono::milliseconds Device::time_offset() const noexcept {
+  const std::lock_guard lock(impl_->core.mutex);
+  return impl_->core.host.time_offset;
+}
+
+std::chrono::milliseconds Device::host_time() const {
+  return impl_->core.host_time();
 }
 
 }  // namespace hgcm::vmmdev

@@ -11,18 +11,28 @@
 #include "vmmdev/guest_memory.h"
 #include "vmmdev/interrupt_line.h"
 
+#include <hgcm/status.h>
+
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace hgcm::vmmdev {
+
+class Balloon;
+class CpuHotPlug;
+class Credentials;
+class DeviceObserver;
+class Displays;
+class Pointer;
 
 inline constexpr std::uint16_t kPciVendor = 0x80ee;
 inline constexpr std::uint16_t kPciDevice = 0xcafe;
@@ -49,6 +59,13 @@ struct DeviceConfig {
   std::chrono::nanoseconds heartbeat_interval{std::chrono::seconds(2)};
   /// Stock Linux drivers send a heartbeat at each timer tick when this is on.
   bool heartbeat = false;
+
+  /// Answer request 10, and let the guest follow the host's clock.
+  bool host_time = true;
+  /// Logon credentials stay when the guest has read them or is reset.
+  bool keep_credentials = false;
+  /// Hears what the guest tells; must outlive the device. None: nobody listens.
+  DeviceObserver* observer = nullptr;
 
   /// Guest log lines (request 200); `line` has no line end and only printable text. Any thread.
   std::function<void(std::string_view line)> guest_log = {};
@@ -85,7 +102,36 @@ struct FacilityStatus {
   std::uint32_t facility = 0;  ///< VBoxGuestFacilityType
   std::uint32_t status = 0;    ///< VBoxGuestFacilityStatus; 0 inactive, 50 active
   std::uint32_t flags = 0;
-  std::chrono::system_clock::time_point time;
+  std::chrono::system_clock::time_point time = {};
+};
+
+/// A guest's report about its load (request 110). A number is valid when its bit of `valid` is set;
+/// memory is in bytes, loads in percent.
+struct GuestStatistics {
+  std::uint32_t cpu = 0;  ///< 0 also for the whole machine
+  std::uint32_t valid = 0;
+  std::uint32_t cpu_idle = 0;    ///< bit 0
+  std::uint32_t cpu_kernel = 0;  ///< bit 1
+  std::uint32_t cpu_user = 0;    ///< bit 2, and so on
+  std::uint32_t threads = 0;
+  std::uint32_t processes = 0;
+  std::uint32_t handles = 0;
+  std::uint32_t memory_load = 0;
+  std::uint64_t physical_total = 0;
+  std::uint64_t physical_available = 0;
+  std::uint64_t balloon = 0;
+  std::uint64_t committed_total = 0;
+  std::uint64_t kernel_total = 0;
+  std::uint64_t kernel_paged = 0;
+  std::uint64_t kernel_nonpaged = 0;
+  std::uint64_t system_cache = 0;
+  std::uint64_t page_file = 0;
+  std::chrono::system_clock::time_point time = {};
+};
+
+struct RemoteDisplay {
+  bool active = false;
+  std::uint32_t level = 0;  ///< of experience: 0 (least) to 4 (full)
 };
 
 /// Thread-safe. Register accesses may come from any number of threads at once.
@@ -121,6 +167,16 @@ class Device {
   /// interrupt until reset(), whatever services complete later.
   void detach();
 
+  /// Everything of the device and its services that the guest can tell, for load_state(). The
+  /// machine should stand still; register accesses wait meanwhile, and calls that services end for
+  /// the sake of their state are submitted again. HGCM_ERR_INVALID_STATE: detached.
+  Result<std::vector<std::byte>> save_state();
+  /// Goes on from a saved state: pending calls are submitted again from guest memory, which must be
+  /// what it was then, the session id is new, and the guest gets VMMDEV_EVENT_RESTORED. Nothing
+  /// changes when the state is malformed; when a service refuses its part, its clients are gone.
+  /// HGCM_ERR_INVALID_STATE: detached, or there is no guest memory.
+  Status load_state(std::span<const std::byte> state);
+
   /// Raises events (VMMDEV_EVENT_x bits) towards the guest. While the guest has not introduced
   /// itself they are kept; those outside its filter are kept too.
   void signal_events(std::uint32_t events) noexcept;
@@ -145,6 +201,30 @@ class Device {
   };
   [[nodiscard]] GuestInfo guest_info() const;
   [[nodiscard]] std::vector<FacilityStatus> facilities() const;
+
+  /// --- What the host can want of the guest. The guest is told by an event. ---
+
+  [[nodiscard]] Pointer& pointer() noexcept;
+  [[nodiscard]] Displays& displays() noexcept;
+  [[nodiscard]] Credentials& credentials() noexcept;
+  [[nodiscard]] CpuHotPlug& cpu_hot_plug() noexcept;
+  [[nodiscard]] Balloon& balloon() noexcept;
+
+  /// Windows of the guest between those of the host: the guest shall report its visible region.
+  void set_seamless(bool on) noexcept;
+  [[nodiscard]] bool seamless() const noexcept;
+  /// Seconds between reports of the guest's load; 0: none.
+  void set_statistics_interval(std::uint32_t seconds) noexcept;
+  [[nodiscard]] std::uint32_t statistics_interval() const noexcept;
+  /// The latest report since the last reset.
+  [[nodiscard]] std::optional<GuestStatistics> statistics() const;
+  /// HGCM_ERR_OUT_OF_RANGE: there is no such level.
+  Status set_remote_display(RemoteDisplay state) noexcept;
+  /// Difference of the time that guests are told from the host's own.
+  void set_time_offset(std::chrono::milliseconds offset) noexcept;
+  [[nodiscard]] std::chrono::milliseconds time_offset() const noexcept;
+  /// Since 1970 UTC, with the offset.
+  [[nodiscard]] std::chrono::milliseconds host_time() const;
 
  private:
   class Impl;

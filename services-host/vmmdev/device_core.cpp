@@ -32,6 +32,13 @@ DeviceCore::DeviceCore(GuestMemory& guest_memory, InterruptLine& line, host::Ser
       ring(bar, config.event_word && config.ring),
       events(line, bar, counters, config.event_word),
       guest_log(config.guest_log),
+      pointer(events),
+      displays(events),
+      credentials(events, config.keep_credentials),
+      cpu_hot_plug(events),
+      balloon(events, guest_memory),
+      statistics_interval(events, wire::kEventStatisticsChange),
+      seamless(events, wire::kEventSeamlessChange),
       hgcm(std::make_shared<HgcmTransport>(guest_memory, services, events, counters,
                                            config.max_hold, config.heap_budget)) {
   power_on();
@@ -46,10 +53,35 @@ void DeviceCore::power_on() {
                  (config.event_word && config.ring ? VMMDEV_EXT_F_RING : 0));
   ring.reset();
   session_id = new_session_id(session_id);
+  bool had_capabilities = false;
+  {
+    const std::lock_guard lock(mutex);
+    const bool heartbeat_active = guest.heartbeat_active;
+    had_capabilities = guest.capabilities != 0;
+    guest = GuestState{};
+    guest.heartbeat_active = heartbeat_active;
+  }
+  displays.reset();
+  credentials.reset();
+  cpu_hot_plug.restore({});
+  // What the host wants stands, and the guest is told of it again.
+  balloon.reset();
+  statistics_interval.reset();
+  seamless.reset();
+  if (pointer.reset()) observer().mouse_features(0);
+  if (had_capabilities) observer().capabilities(0);
+}
+
+DeviceObserver& DeviceCore::observer() const noexcept {
+  static DeviceObserver nobody;
+  return config.observer != nullptr ? *config.observer : nobody;
+}
+
+std::chrono::milliseconds DeviceCore::host_time() const {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
   const std::lock_guard lock(mutex);
-  const bool heartbeat_active = guest.heartbeat_active;
-  guest = GuestState{};
-  guest.heartbeat_active = heartbeat_active;
+  return now + host.time_offset;
 }
 
 std::uint32_t DeviceCore::requestor(const Request& request) const noexcept {
@@ -117,6 +149,7 @@ void DeviceCore::process(GuestAddress address, const RequestHeader& header,
       static_cast<void>(memory.write(address, block.bytes()));
       break;
   }
+  if (outcome.wipe) wipe(block.bytes());
 }
 
 Outcome DeviceCore::dispatch(GuestAddress address, const RequestHeader& header, RequestBlock& block,

@@ -10,8 +10,9 @@
 namespace hgcm::vmmdev {
 namespace {
 
-constexpr std::array kGroups = {identity_requests, event_requests, guest_state_requests,
-                                misc_requests, hgcm_requests};
+constexpr std::array kGroups = {identity_requests, event_requests,   guest_state_requests,
+                                pointer_requests,  display_requests, resource_requests,
+                                logon_requests,    misc_requests,    hgcm_requests};
 
 }  // namespace
 

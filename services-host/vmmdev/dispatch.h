@@ -53,6 +53,10 @@ struct RequestHandler {
 std::span<const RequestHandler> identity_requests() noexcept;
 std::span<const RequestHandler> event_requests() noexcept;
 std::span<const RequestHandler> guest_state_requests() noexcept;
+std::span<const RequestHandler> pointer_requests() noexcept;
+std::span<const RequestHandler> display_requests() noexcept;
+std::span<const RequestHandler> resource_requests() noexcept;
+std::span<const RequestHandler> logon_requests() noexcept;
 std::span<const RequestHandler> misc_requests() noexcept;
 std::span<const RequestHandler> hgcm_requests() noexcept;
 

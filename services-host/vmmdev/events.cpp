@@ -74,6 +74,34 @@ std::uint32_t Events::fast_acknowledge() noexcept {
   return take();
 }
 
+Events::State Events::state() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return {.accepted = accepted_,
+          .interface_version = interface_version_,
+          .pending = pending_ | reported_103_ | (word_in_use_ ? bar_.word_events() : 0),
+          .filter = filter_,
+          .deferred = deferred_filter_.has_value(),
+          .deferred_filter = deferred_filter_.value_or(0),
+          .driver_features = bar_.driver_features(),
+          .event_mask = legacy() ? bar_.guest_event_mask() : 0};
+}
+
+void Events::restore(const State& state) noexcept {
+  const std::lock_guard lock(mutex_);
+  level_ = false;
+  line_.set_level(false);
+  accepted_ = state.accepted;
+  interface_version_ = state.interface_version;
+  pending_ = state.pending;
+  filter_ = state.filter;
+  deferred_filter_.reset();
+  if (state.deferred) deferred_filter_ = state.deferred_filter;
+  reported_103_ = 0;
+  word_in_use_ = false;
+  bar_.restore_guest_words(state.driver_features, state.event_mask);
+  deliver();
+}
+
 bool Events::word_in_use() const noexcept {
   const std::lock_guard lock(mutex_);
   return word_in_use_;

@@ -39,6 +39,20 @@ class Events {
   /// The fast register; all ones where it is not available.
   std::uint32_t fast_acknowledge() noexcept;
 
+  struct State {
+    bool accepted = false;
+    std::uint32_t interface_version = 0;
+    std::uint32_t pending = 0;  ///< also those that the guest has not fetched from BAR1
+    std::uint32_t filter = 0;
+    bool deferred = false;
+    std::uint32_t deferred_filter = 0;
+    std::uint32_t driver_features = 0;  ///< of the extension block
+    std::uint32_t event_mask = 0;       ///< interface 1.03
+  };
+  [[nodiscard]] State state() const noexcept;
+  /// BAR1 has been initialised. Delivers what is pending.
+  void restore(const State& state) noexcept;
+
   /// Whether the last delivery went through the event word.
   [[nodiscard]] bool word_in_use() const noexcept;
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 namespace hgcm::vmmdev {
 namespace {
@@ -51,6 +52,20 @@ Status Facilities::report(std::uint32_t facility, std::uint32_t status, std::uin
   }
   update(*entry);
   return HGCM_INF_SUCCESS;
+}
+
+bool Facilities::restore(std::vector<FacilityStatus> list) {
+  if (list.size() < kFixed.size() || list.size() > kMaxFacilities) return false;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const FacilityStatus& entry = list[i];
+    if (i < kFixed.size() ? entry.facility != kFixed.at(i)
+                          : entry.facility == 0 || entry.facility >= kAll) {
+      return false;
+    }
+    if (entry.status > std::numeric_limits<std::uint16_t>::max()) return false;
+  }
+  list_ = std::move(list);
+  return true;
 }
 
 }  // namespace hgcm::vmmdev

@@ -24,6 +24,8 @@ class Facilities {
   Status report(std::uint32_t facility, std::uint32_t status, std::uint32_t flags);
 
   [[nodiscard]] const std::vector<FacilityStatus>& list() const noexcept { return list_; }
+  /// False, and nothing happens: it cannot be the list of such a table.
+  bool restore(std::vector<FacilityStatus> list);
 
  private:
   std::vector<FacilityStatus> list_;  // the fixed ones first

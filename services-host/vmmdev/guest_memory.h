@@ -54,6 +54,10 @@ class GuestMemory {
   [[nodiscard]] virtual std::optional<GuestMapping> map(GuestAddress address,
                                                         std::size_t size) noexcept = 0;
 
+  /// Lets go of the contents of whole pages, which read as zeros afterwards, and of the host's
+  /// memory behind them. False: nothing happened, because that is not possible with this memory.
+  virtual bool discard(GuestAddress /*address*/, std::size_t /*size*/) noexcept { return false; }
+
   /// RAM in bytes, for reports. Changes as the client maps and unmaps.
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
 };

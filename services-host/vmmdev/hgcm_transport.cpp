@@ -57,7 +57,14 @@ struct HgcmCommand {
   /// Writes what belongs to this kind of command, besides result and flags. Returns the result.
   virtual Status write_back(GuestMemory& memory, Counters& counters, Status status) = 0;
 
-  enum class State { pending, finished, cancelled, dropped, refused };
+  enum class State {
+    pending,
+    saved,  ///< pending for the guest; the service's answer is in the state being saved
+    finished,
+    cancelled,
+    dropped,
+    refused
+  };
 
   const std::shared_ptr<HgcmTransport> transport;
   const GuestAddress address;
@@ -70,6 +77,7 @@ struct HgcmCommand {
   Hold hold;
   State state = State::pending;  // under the transport's lock
   bool submitted = false;        // ditto: the service host has it
+  std::uint64_t sequence = 0;    // ditto: of submission
 };
 
 struct ConnectCommand final : HgcmCommand {
@@ -101,9 +109,12 @@ struct CallCommand final : HgcmCommand, host::GuestCall {
   Status complete(Status status) noexcept override { return transport->finish(*this, status); }
 
   void dismiss(Dismissal reason) noexcept override {
-    // A call that was completed into a saved state stays pending: the device has no saved state of
-    // its own from which to submit it again, so a cancel or a reset will end it.
-    if (reason == Dismissal::kReset) transport->drop(*this);
+    if (reason == Dismissal::kReset) {
+      transport->drop(*this);
+      return;
+    }
+    const std::lock_guard lock(transport->mutex_);
+    if (this->HgcmCommand::state == State::pending) this->HgcmCommand::state = State::saved;
   }
 
   Status write_back(GuestMemory& memory, Counters& counters, Status status) override {
@@ -191,6 +202,7 @@ Outcome HgcmTransport::call(const Request& request, std::uint32_t requestor,
   command->values = std::move(*values);
   command->function = request.get<std::uint32_t>(wire::hgcm::kCallFunction);
   command->requestor = requestor;
+  command->restored = request.submission() == Submission::again;
   command->parameter_count = command->values->count();
   command->arrival_tsc = time_stamp();
   command->parameters.resize(
@@ -208,7 +220,7 @@ Outcome HgcmTransport::call(const Request& request, std::uint32_t requestor,
 
   if (const Status accepted = services_.call(client, command); accepted.failed()) {
     // The driver may have seen the acceptance in the ring: then it expects an end.
-    if (command->submission == Submission::trapped) return refuse(*command, accepted);
+    if (command->submission != Submission::ring) return refuse(*command, accepted);
     finish(*command, accepted);
     return Outcome(HGCM_INF_HGCM_ASYNC_EXECUTE, WriteBack::nothing);
   }
@@ -230,6 +242,7 @@ bool HgcmTransport::enter(const std::shared_ptr<HgcmCommand>& command) {
   {
     const std::lock_guard lock(mutex_);
     if (!pending_.emplace(command->address, command).second) return false;
+    command->sequence = ++sequence_;
   }
   // From here the guest may find the command done at any time, but it does not look before the
   // register access returns, or it sees the event.
@@ -253,6 +266,11 @@ Outcome HgcmTransport::refuse(HgcmCommand& command, Status status) {
 
 void HgcmTransport::hold(HgcmCommand& command) {
   if (command.submission == Submission::ring) return;  // nobody waits in a register write
+  if (command.submission == Submission::again) {
+    // Nor here: done already or not, the guest is told by the event.
+    if (command.hold.wait({})) events_.signal(wire::kEventHgcm);
+    return;
+  }
   const auto bound = policy_.bound(command.key);
   if (command.hold.wait(bound)) {
     if (command.type == wire::kHgcmCall32 || command.type == wire::kHgcmCall64) {
@@ -273,6 +291,7 @@ Status HgcmTransport::finish(HgcmCommand& command, Status status) {
         return HGCM_ERR_CANCELLED;
       case HgcmCommand::State::dropped:
         return HGCM_ERR_ALREADY_RESET;
+      case HgcmCommand::State::saved:
       case HgcmCommand::State::finished:
       case HgcmCommand::State::refused:
         return HGCM_ERR_INVALID_STATE;
@@ -343,6 +362,49 @@ Status HgcmTransport::cancel(GuestAddress address) {
     if (submitted) services_.cancel(call->client, call);
   }
   return HGCM_INF_SUCCESS;
+}
+
+std::vector<GuestAddress> HgcmTransport::commands() const {
+  std::vector<std::pair<std::uint64_t, GuestAddress>> ordered;
+  {
+    const std::lock_guard lock(mutex_);
+    ordered.reserve(pending_.size());
+    for (const auto& [address, command] : pending_) {
+      ordered.emplace_back(command->sequence, address);
+    }
+  }
+  std::ranges::sort(ordered);
+  std::vector<GuestAddress> result;
+  result.reserve(ordered.size());
+  for (const auto& [sequence, address] : ordered) result.push_back(address);
+  return result;
+}
+
+std::vector<GuestAddress> HgcmTransport::take_saved() {
+  std::vector<GuestAddress> result;
+  std::vector<std::shared_ptr<HgcmCommand>> taken;  // end outside the lock
+  for (const GuestAddress address : commands()) {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(address);
+    if (found == pending_.end() || found->second->state != HgcmCommand::State::saved) continue;
+    found->second->state = HgcmCommand::State::dropped;
+    taken.push_back(std::move(found->second));
+    pending_.erase(found);
+    result.push_back(address);
+  }
+  return result;
+}
+
+void HgcmTransport::fail(GuestAddress address, Status status) noexcept {
+  const auto put = [&](std::size_t offset, std::uint32_t value) {
+    static_cast<void>(memory_.write(address + offset, std::as_bytes(std::span(&value, 1))));
+  };
+  put(wire::header::kStatus, static_cast<std::uint32_t>(status.code()));
+  put(wire::hgcm::kResult, static_cast<std::uint32_t>(status.code()));
+  if (!memory_.store_release(address + wire::hgcm::kFlags, wire::hgcm::kDone)) {
+    put(wire::hgcm::kFlags, wire::hgcm::kDone);
+  }
+  events_.signal(wire::kEventHgcm);
 }
 
 void HgcmTransport::drop(HgcmCommand& command) noexcept {

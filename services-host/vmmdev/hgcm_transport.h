@@ -22,6 +22,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace hgcm::vmmdev {
 
@@ -46,6 +47,14 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   /// Requests 64 and 65: HGCM_INF_SUCCESS, and nothing will ever be written for the command at
   /// `address`; or HGCM_ERR_NOT_FOUND.
   Status cancel(GuestAddress address);
+
+  /// Addresses of all pending commands, oldest first. No command is submitted meanwhile.
+  [[nodiscard]] std::vector<GuestAddress> commands() const;
+  /// Takes out those that services completed while their state was being saved, likewise: they are
+  /// to be submitted again.
+  [[nodiscard]] std::vector<GuestAddress> take_saved();
+  /// Completes a command that cannot be submitted again.
+  void fail(GuestAddress address, Status status) noexcept;
 
   /// Forgets all commands and clients. No command is submitted meanwhile; waits for completions
   /// that are writing to the guest. Later ones get HGCM_ERR_ALREADY_RESET.
@@ -78,6 +87,7 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   mutable std::mutex mutex_;
   std::condition_variable quiet_;
   std::unordered_map<GuestAddress, std::shared_ptr<HgcmCommand>> pending_;
+  std::uint64_t sequence_ = 0;   // of the last command
   std::uint32_t finishing_ = 0;  // completions that write to the guest now
   /// Hash of the service's name, for the policy.
   std::unordered_map<host::ClientId, std::uint32_t> clients_;

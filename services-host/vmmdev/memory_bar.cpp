@@ -84,6 +84,21 @@ void MemoryBar::set_ring_polling(bool value) noexcept {
   shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_RING_POLLING)).store(value ? 1 : 0);
 }
 
+std::uint32_t MemoryBar::word_events() const noexcept {
+  return shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_EVENTS)).load();
+}
+
+void MemoryBar::restore_guest_words(std::uint32_t driver_features,
+                                    std::uint32_t event_mask) noexcept {
+  shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_DRIVER_FEATURES)).store(driver_features);
+  shared(word(wire::memory::kGuestEventMask)).store(event_mask);
+}
+
+void MemoryBar::restore_ring(std::uint32_t position) noexcept {
+  shared(word(VMMDEV_EXT_OFFSET + VMMDEV_EXT_OFF_RING_HEAD)).store(position);
+  set_ring_tail(position);
+}
+
 void MemoryBar::read(std::uint64_t offset, std::span<std::byte> out) const noexcept {
   if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {
     std::ranges::fill(out, std::byte{0xff});

@@ -26,6 +26,11 @@ class MemoryBar {
   /// The event word; both return what was in it before.
   std::uint32_t add_word_events(std::uint32_t events) noexcept;
   std::uint32_t remove_word_events(std::uint32_t events) noexcept;
+  [[nodiscard]] std::uint32_t word_events() const noexcept;
+  /// What the guest had written before its state was saved.
+  void restore_guest_words(std::uint32_t driver_features, std::uint32_t event_mask) noexcept;
+  /// An empty ring.
+  void restore_ring(std::uint32_t position) noexcept;
 
   /// The submission ring. The order of accesses is that of sequential consistency.
   [[nodiscard]] std::uint32_t ring_head() const noexcept;

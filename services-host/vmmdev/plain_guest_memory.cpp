@@ -97,6 +97,11 @@ std::optional<GuestMapping> PlainGuestMemory::map(GuestAddress address, std::siz
   return GuestMapping{.bytes = {to, size}, .keep_alive = buffer_};
 }
 
+bool PlainGuestMemory::discard(GuestAddress address, std::size_t size) noexcept {
+  const auto mapping = map(address, size);
+  return mapping && ::madvise(mapping->bytes.data(), size, MADV_DONTNEED) == 0;
+}
+
 std::uint64_t PlainGuestMemory::size() const noexcept {
   std::uint64_t result = buffer_->size();
   for (const GuestRange& hole : options_.holes) result -= std::min(result, hole.size);

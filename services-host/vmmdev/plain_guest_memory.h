@@ -41,6 +41,7 @@ class PlainGuestMemory final : public GuestMemory {
   [[nodiscard]] bool store_release(GuestAddress address, std::uint32_t value) noexcept override;
   [[nodiscard]] std::optional<GuestMapping> map(GuestAddress address,
                                                 std::size_t size) noexcept override;
+  bool discard(GuestAddress address, std::size_t size) noexcept override;
   [[nodiscard]] std::uint64_t size() const noexcept override;
 
   /// The guest's own view of the whole buffer, holes included; valid as long as this object or a

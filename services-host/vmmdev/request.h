@@ -49,8 +49,12 @@ struct RequestBlock {
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {storage.get(), size}; }
 };
 
-/// How a request came: with a vCPU that waits in a register write, or by the submission ring.
-enum class Submission { trapped, ring };
+/// How a request came.
+enum class Submission {
+  trapped,  ///< with a vCPU that waits in a register write
+  ring,     ///< by the submission ring
+  again,    ///< after a restore, or because its end went into a saved state
+};
 
 class Request {
  public:
@@ -97,6 +101,8 @@ struct Outcome {
 
   Status status;
   WriteBack write_back = WriteBack::whole;
+  /// The private copy is overwritten when it has been written back: it held something secret.
+  bool wipe = false;
 };
 
 }  // namespace hgcm::vmmdev

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Requests that keep state of the guest: mouse 1, 2, capabilities 55, 56, facilities 59, heartbeat
-// 219, 220 (protocol sections 3.1, 3.2, 3.8).
+// Requests that keep state of the guest: capabilities 55, 56, facilities 59, heartbeat 219, 220
+// (protocol sections 3.1, 3.8).
 #include "vmmdev/device_core.h"
 #include "vmmdev/wire.h"
 
@@ -10,49 +10,45 @@
 namespace hgcm::vmmdev {
 namespace {
 
-// There is no source of positions yet: the pointer stays where it was at power on.
-constexpr std::int32_t kPointerHome = 0;
-
-Outcome get_mouse_status(DeviceCore& device, Request& request) {
-  std::uint32_t features = wire::mouse::kHostRechecksCursor;
+// Tells the host's side when something has changed.
+void change_capabilities(DeviceCore& device, std::uint32_t or_mask, std::uint32_t not_mask) {
+  std::uint32_t before = 0;
+  std::uint32_t after = 0;
   {
     const std::lock_guard lock(device.mutex);
-    features |= device.guest.mouse_features;
+    before = device.guest.capabilities;
+    after = device.guest.capabilities = (before | or_mask) & ~not_mask;
   }
-  request.set(wire::mouse::kFeatures, features & wire::mouse::kAllFeatures);
-  request.set(wire::mouse::kX, kPointerHome);
-  request.set(wire::mouse::kY, kPointerHome);
-  return HGCM_INF_SUCCESS;
-}
-
-Outcome set_mouse_status(DeviceCore& device, Request& request) {
-  const std::lock_guard lock(device.mutex);
-  device.guest.mouse_features =
-      request.get<std::uint32_t>(wire::mouse::kFeatures) & wire::mouse::kGuestFeatures;
-  return HGCM_INF_SUCCESS;
+  if (before != after) device.observer().capabilities(after);
 }
 
 Outcome report_guest_capabilities(DeviceCore& device, Request& request) {
-  const std::lock_guard lock(device.mutex);
-  device.guest.capabilities =
+  const auto all =
       request.get<std::uint32_t>(wire::capabilities::kCapabilities) | wire::capabilities::kGraphics;
+  change_capabilities(device, all, ~all);
   return HGCM_INF_SUCCESS;
 }
 
 Outcome set_guest_capabilities(DeviceCore& device, Request& request) {
-  const std::lock_guard lock(device.mutex);
-  device.guest.capabilities =
-      (device.guest.capabilities | request.get<std::uint32_t>(wire::masks::kOr)) &
-      ~request.get<std::uint32_t>(wire::masks::kNot);
+  change_capabilities(device, request.get<std::uint32_t>(wire::masks::kOr),
+                      request.get<std::uint32_t>(wire::masks::kNot));
   return HGCM_INF_SUCCESS;
 }
 
 Outcome report_guest_status(DeviceCore& device, Request& request) {
   namespace layout = wire::guest_status;
-  const std::lock_guard lock(device.mutex);
-  return device.guest.facilities.report(request.get<std::uint32_t>(layout::kFacility),
-                                        request.get<std::uint32_t>(layout::kStatus),
-                                        request.get<std::uint32_t>(layout::kFlags));
+  const FacilityStatus report{.facility = request.get<std::uint32_t>(layout::kFacility),
+                              .status = request.get<std::uint32_t>(layout::kStatus),
+                              .flags = request.get<std::uint32_t>(layout::kFlags),
+                              .time = std::chrono::system_clock::now()};
+  {
+    const std::lock_guard lock(device.mutex);
+    const Status status =
+        device.guest.facilities.report(report.facility, report.status, report.flags);
+    if (status.failed()) return status;
+  }
+  device.observer().facility(report);
+  return HGCM_INF_SUCCESS;
 }
 
 Outcome heartbeat(DeviceCore& device, Request& /*request*/) {
@@ -82,10 +78,6 @@ Outcome configure_heartbeat(DeviceCore& device, Request& request) {
 }
 
 constexpr std::array kRequests = {
-    RequestHandler{wire::kGetMouseStatus, exactly(wire::mouse::kBytes), Locked::refuse,
-                   get_mouse_status},
-    RequestHandler{wire::kSetMouseStatus, exactly(wire::mouse::kBytes), Locked::refuse,
-                   set_mouse_status},
     RequestHandler{wire::kReportGuestCapabilities, exactly(wire::capabilities::kBytes),
                    Locked::refuse, report_guest_capabilities},
     RequestHandler{wire::kSetGuestCapabilities, exactly(wire::masks::kBytes), Locked::refuse,

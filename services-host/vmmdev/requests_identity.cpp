@@ -24,11 +24,10 @@ Outcome get_host_version(DeviceCore& device, Request& request) {
   return HGCM_INF_SUCCESS;
 }
 
-Outcome get_host_time(DeviceCore& /*device*/, Request& request) {
-  using std::chrono::milliseconds;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
+Outcome get_host_time(DeviceCore& device, Request& request) {
+  if (!device.config.host_time) return HGCM_ERR_NOT_SUPPORTED;
   request.set(wire::host_time::kMilliseconds,
-              static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now).count()));
+              static_cast<std::uint64_t>(device.host_time().count()));
   return HGCM_INF_SUCCESS;
 }
 

@@ -25,6 +25,16 @@ class SubmissionRing {
     tail_.store(0, std::memory_order_relaxed);
   }
 
+  /// Where the ring is, once it has been emptied; and to an empty ring there.
+  [[nodiscard]] std::uint32_t position() const noexcept {
+    return tail_.load(std::memory_order_relaxed);
+  }
+  void restore(std::uint32_t position) noexcept {
+    const std::lock_guard lock(mutex_);
+    bar_.restore_ring(position);
+    tail_.store(position, std::memory_order_relaxed);
+  }
+
   [[nodiscard]] bool in_use() const noexcept {
     return offered_ && (bar_.driver_features() & VMMDEV_EXT_F_RING) != 0;
   }

@@ -8,7 +8,9 @@
 #include "vmmdev/device.h"
 #include "vmmdevd/backend.h"
 #include "vmmdevd/control/server.h"
+#include "vmmdevd/guest_observer.h"
 #include "vmmdevd/guest_property_access.h"
+#include "vmmdevd/line_file.h"
 #include "vmmdevd/log.h"
 #include "vmmdevd/paths.h"
 #include "vmmdevd/qemu_options.h"
@@ -83,7 +85,9 @@ class Daemon {
       : options_(options),
         guest_log_limit_(kGuestLogBurst, kGuestLogPerSecond),
         events_(std::make_shared<control::EventHub>(loop_)),
-        signals_(loop_) {}
+        observer_({.qmp = options.qmp, .core_dumps = options.core_dumps}, events_, executor_),
+        signals_(loop_),
+        hang_up_(loop_) {}
 
   /// False: it cannot start; the reason is logged.
   bool start();
@@ -91,6 +95,9 @@ class Daemon {
 
  private:
   bool make_device();
+  bool open_guest_log();
+  void write_guest_log(std::string_view line);
+  void reopen_logs();
   bool load_services();
   bool open_sockets();
   void announce();
@@ -112,8 +119,11 @@ class Daemon {
   log::RateLimit guest_log_limit_;
   asio::io_context loop_;
   const std::shared_ptr<control::EventHub> events_;
-  asio::signal_set signals_;
   control::ThreadExecutor executor_;
+  GuestObserver observer_;
+  std::optional<LineFile> guest_log_;
+  asio::signal_set signals_;
+  asio::signal_set hang_up_;
 
   // In the order of need: each uses those above it.
   std::mutex session_device_mutex_;  // protects session_device_, and what it points to in use
@@ -158,16 +168,10 @@ bool Daemon::make_device() {
   config.event_word = options_.event_word;
   config.ring = options_.poll.count() > 0;
   config.heartbeat = options_.heartbeat;
-  config.guest_log = [this](std::string_view line) {
-    std::uint64_t suppressed = 0;
-    if (!guest_log_limit_.allow(std::chrono::steady_clock::now(), suppressed)) {
-      return;
-    }
-    if (suppressed > 0) {
-      log::warning("guest log lines dropped", {{"count", suppressed}});
-    }
-    log::info("guest log", {{"line", line}});
-  };
+  config.host_time = options_.host_time;
+  config.keep_credentials = options_.keep_credentials;
+  config.observer = &observer_;
+  config.guest_log = [this](std::string_view line) { write_guest_log(line); };
   device_ = std::make_unique<vmmdev::Device>(server_->guest_memory(), server_->interrupt_line(),
                                              *services_, server_->bar_memory(kMemoryBar),
                                              std::move(config));
@@ -179,6 +183,45 @@ bool Daemon::make_device() {
     }
   });
   return true;
+}
+
+bool Daemon::open_guest_log() {
+  if (options_.guest_log.empty()) {
+    return true;
+  }
+  guest_log_.emplace(options_.guest_log);
+  std::string detail;
+  return guest_log_->open(detail) || failed("cannot open the guest's log", detail);
+}
+
+void Daemon::write_guest_log(std::string_view line) {
+  std::uint64_t suppressed = 0;
+  if (!guest_log_limit_.allow(std::chrono::steady_clock::now(), suppressed)) {
+    return;
+  }
+  if (suppressed > 0) {
+    log::warning("guest log lines dropped", {{"count", suppressed}});
+  }
+  if (guest_log_) {
+    guest_log_->write(line);
+  } else {
+    log::info("guest log", {{"line", line}});
+  }
+}
+
+/// A rotator has taken the files away.
+void Daemon::reopen_logs() {
+  hang_up_.async_wait([this](const asio::error_code& error, int /*signal*/) {
+    if (error) {
+      return;
+    }
+    std::string detail;
+    if (!log::open(options_.log_file, options_.log_level, detail) ||
+        (guest_log_ && !guest_log_->open(detail))) {
+      log::error("cannot open a log anew", {{"reason", detail}});
+    }
+    reopen_logs();
+  });
 }
 
 bool Daemon::load_services() {
@@ -271,7 +314,9 @@ bool Daemon::start() {
       begin_shutdown(signal == SIGINT ? "SIGINT" : "SIGTERM");
     }
   });
-  if (!make_device() || !load_services() || !open_sockets()) {
+  hang_up_.add(SIGHUP);
+  reopen_logs();
+  if (!open_guest_log() || !make_device() || !load_services() || !open_sockets()) {
     return false;
   }
   announce();
@@ -293,6 +338,7 @@ void Daemon::begin_shutdown(std::string_view reason) {
   // From now on a second signal has its default effect: the end, at once.
   asio::error_code ignored;
   signals_.clear(ignored);
+  hang_up_.clear(ignored);
   events_->emit(control::kEventShutdown, {{"reason", reason}});
   // Behind the delivery of that event.
   asio::post(loop_, [this] {

@@ -100,6 +100,10 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   std::uint64_t poll = 50;
   std::string level = "info";
   std::string log_file;
+  std::string guest_log;
+  std::string core_dumps;
+  std::string qmp;
+  bool no_host_time = false;
   std::string memory;
 
   app.add_option("--socket", socket,
@@ -150,6 +154,19 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
       ->type_name("N")
       ->check(CLI::Range(0, 10000));
   app.add_flag("--heartbeat", options.heartbeat, "Watch the guest's heartbeat");
+  app.add_flag("--no-host-time", no_host_time, "Do not tell the guest the time");
+  app.add_flag("--keep-credentials", options.keep_credentials,
+               "Keep logon credentials when the guest has read them or is reset");
+  app.add_option("--guest-log", guest_log,
+                 "Append what the guest logs to this file instead of the daemon's log; SIGHUP "
+                 "opens it anew")
+      ->type_name("FILE");
+  app.add_option("--core-dump-dir", core_dumps, "Let the guest ask for a dump of its memory here")
+      ->type_name("DIR");
+  app.add_option("--qmp", qmp,
+                 "QEMU's QMP socket: lets the guest stop or end its machine, and have its memory "
+                 "dumped if --core-dump-dir is given")
+      ->type_name("PATH");
   app.add_option("--log-level", level, "trace, debug, info, warning, error or off (default: info)")
       ->type_name("LEVEL")
       ->check(CLI::Validator(check_level, ""));
@@ -204,6 +221,11 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   }
   options.msi = !no_msi;
   options.event_word = !no_event_word;
+  options.host_time = !no_host_time;
+  options.guest_log = guest_log;
+  // QEMU has a working directory of its own.
+  if (!core_dumps.empty()) options.core_dumps = std::filesystem::absolute(core_dumps);
+  options.qmp = qmp;
   options.hold = std::chrono::microseconds(hold);
   options.poll = std::chrono::microseconds(poll);
   options.log_level = kLevels.at(level);

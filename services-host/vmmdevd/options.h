@@ -37,6 +37,11 @@ struct Options {
   bool event_word = true;
   bool mmio_requests = false;
   bool heartbeat = false;
+  bool host_time = true;
+  bool keep_credentials = false;
+  std::filesystem::path guest_log;   ///< empty: the daemon's log
+  std::filesystem::path core_dumps;  ///< directory; empty: the guest may not ask for them
+  std::filesystem::path qmp;         ///< QEMU's QMP socket; empty: only events say what guests ask
   std::chrono::microseconds hold{200};
   std::chrono::microseconds poll{50};
 

@@ -6,6 +6,8 @@
 
 #include <linux/vbox_vmmdev_types.h>
 
+#include <array>
+
 namespace hgcm::control {
 
 std::string_view request_name(std::uint32_t type) noexcept {
@@ -124,6 +126,12 @@ std::string_view request_name(std::uint32_t type) noexcept {
       return "NT_BUG_CHECK";
     case VMMDEVREQ_VIDEO_UPDATE_MONITOR_POSITIONS:
       return "VIDEO_UPDATE_MONITOR_POSITIONS";
+    case 82:  // these are not in the kernel's header
+      return "GET_DISPLAY_CHANGE_REQ_MULTI2";
+    case 223:
+      return "GET_MOUSE_STATUS_EX";
+    case 224:
+      return "GET_HOST_GRAPHICS_CAPABILITY";
     default:
       return "UNKNOWN";
   }
@@ -171,6 +179,17 @@ std::string_view facility_status_name(std::uint32_t status) noexcept {
     default:
       return "UNKNOWN";
   }
+}
+
+std::string_view user_state_name(std::uint32_t state) noexcept {
+  static constexpr std::array<std::string_view, 16> kNames = {
+      "UNKNOWN",      "LOGGED_IN",       "LOGGED_OUT",
+      "LOCKED",       "UNLOCKED",        "DISABLED",
+      "IDLE",         "IN_USE",          "CREATED",
+      "DELETED",      "SESSION_CHANGED", "CREDENTIALS_CHANGED",
+      "ROLE_CHANGED", "GROUP_ADDED",     "GROUP_REMOVED",
+      "ELEVATED"};
+  return state < kNames.size() ? kNames.at(state) : kNames.front();
 }
 
 }  // namespace hgcm::control

@@ -14,6 +14,8 @@ namespace hgcm::control {
 /// "VBOXGUEST_DRIVER" and "ACTIVE"; "UNKNOWN" likewise.
 [[nodiscard]] std::string_view facility_name(std::uint32_t facility) noexcept;
 [[nodiscard]] std::string_view facility_status_name(std::uint32_t status) noexcept;
+/// "LOGGED_IN" of request 74.
+[[nodiscard]] std::string_view user_state_name(std::uint32_t state) noexcept;
 
 }  // namespace hgcm::control
 

@@ -72,4 +72,52 @@ std::string escape(std::string_view text, Escape how, std::size_t max_bytes) {
   return result;
 }
 
+namespace {
+
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+}  // namespace
+
+std::string to_base64(std::span<const std::byte> bytes) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto at = [&](std::size_t k) {
+      return i + k < bytes.size() ? std::to_integer<unsigned>(bytes[i + k]) : 0U;
+    };
+    const unsigned group = at(0) << 16U | at(1) << 8U | at(2);
+    for (unsigned k = 0; k < 4; ++k) {
+      const bool padding = i + k > bytes.size();
+      text += padding ? '=' : kBase64[group >> (18U - 6 * k) & 63U];
+    }
+  }
+  return text;
+}
+
+std::optional<std::vector<std::byte>> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) {
+    return std::nullopt;
+  }
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  std::vector<std::byte> bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    unsigned group = 0;
+    for (std::size_t k = 0; k < 4; ++k) {
+      const bool pad = i + k >= text.size() - padding;
+      const std::size_t value = pad ? 0 : kBase64.find(text[i + k]);
+      if (value == std::string_view::npos) {
+        return std::nullopt;
+      }
+      group = group << 6U | static_cast<unsigned>(value);
+    }
+    for (const unsigned shift : {16U, 8U, 0U}) {
+      bytes.push_back(static_cast<std::byte>(group >> shift & 255U));
+    }
+  }
+  bytes.resize(bytes.size() - padding);
+  return bytes;
+}
+
 }  // namespace hgcm

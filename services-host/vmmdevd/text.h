@@ -5,8 +5,11 @@
 #define HGCM_VMMDEVD_TEXT_H
 
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hgcm {
 
@@ -21,6 +24,11 @@ enum class Escape {
 /// looked at; more is marked by three dots.
 [[nodiscard]] std::string escape(std::string_view text, Escape how,
                                  std::size_t max_bytes = std::size_t{1} << 20);
+
+/// RFC 4648, with padding.
+[[nodiscard]] std::string to_base64(std::span<const std::byte> bytes);
+/// Empty: it is not base64.
+[[nodiscard]] std::optional<std::vector<std::byte>> from_base64(std::string_view text);
 
 }  // namespace hgcm
 

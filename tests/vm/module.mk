@@ -16,6 +16,8 @@ build/tests/ioctl-matrix32: tests/vm/programs/ioctl_matrix.cpp $(FLAGS_STAMP) | 
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -m32 -static -o $@ $<
 endif
 $(call test_program,hgcm-load,tests/vm/programs/hgcm_load.cpp,hgcm)
+# Plain requests, likewise.
+$(call test_program,vmmdev-request,tests/vm/programs/vmmdev_request.cpp,,)
 
 # What file systems are tried with; static, so that it runs under any mount.
 ifeq ($(VARIANT),)

@@ -23,6 +23,8 @@ FakeServices::FakeServices() {
     calls.push_back(std::move(call));
     return HGCM_INF_SUCCESS;
   };
+  on_save = [] { return std::vector<std::byte>(); };
+  on_load = [](std::span<const std::byte>) -> Status { return HGCM_INF_SUCCESS; };
   current = this;
 }
 
@@ -78,6 +80,14 @@ void ServiceHost::cancel(ClientId /*client*/, const std::shared_ptr<GuestCall>& 
 void ServiceHost::reset() {
   const std::lock_guard lock(impl_->fake.mutex);
   ++impl_->fake.resets;
+}
+
+Result<std::vector<std::byte>> ServiceHost::save_state() {
+  return impl_->fake.on_save();
+}
+
+Status ServiceHost::load_state(std::span<const std::byte> state) {
+  return impl_->fake.on_load(state);
 }
 
 }  // namespace hgcm::host

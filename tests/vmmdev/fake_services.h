@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ class FakeServices {
   std::function<void(host::ClientId, DisconnectDone)> on_disconnect;
   /// Default: keeps the call in `calls`.
   std::function<Status(host::ClientId, Call)> on_call;
+  /// Default: an empty state, and it is taken back.
+  std::function<Result<std::vector<std::byte>>()> on_save;
+  std::function<Status(std::span<const std::byte>)> on_load;
 
   /// What has happened, under `mutex`.
   std::mutex mutex;

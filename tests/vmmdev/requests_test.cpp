@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(mouse_features_keep_only_what_the_guest_owns) {
   BOOST_TEST(machine.submit(set) == 0);
   const auto get = machine.request(wire::kGetMouseStatus, 36);
   BOOST_TEST(machine.submit(get) == 0);
-  BOOST_TEST(get.get<std::uint32_t>(24) == (0x095U | 0x020U));
+  BOOST_TEST(get.get<std::uint32_t>(24) == (0x095U | 0x120U));
   BOOST_TEST(get.get<std::int32_t>(28) == 0);
   BOOST_TEST(machine.device.guest_info().mouse_features == 0x095U);
   machine.device.reset();

@@ -16,6 +16,10 @@ namespace hgcm::control {
 [[nodiscard]] std::span<const Command> statistics_commands();
 [[nodiscard]] std::span<const Command> guest_property_commands();
 [[nodiscard]] std::span<const Command> shared_folder_commands();
+[[nodiscard]] std::span<const Command> display_commands();
+[[nodiscard]] std::span<const Command> mouse_commands();
+[[nodiscard]] std::span<const Command> resource_commands();
+[[nodiscard]] std::span<const Command> state_commands();
 
 }  // namespace hgcm::control
 

@@ -2,6 +2,7 @@
 //
 // Control commands with what the device counts and knows: stats, guest-info.
 #include "vmmdevd/commands/commands.h"
+#include "vmmdevd/commands/device_json.h"
 #include "vmmdevd/commands/service_json.h"
 #include "vmmdevd/control/context.h"
 #include "vmmdevd/protocol_names.h"
@@ -67,10 +68,7 @@ CommandResult guest_info(Context& context, const Arguments& /*arguments*/,
   const vmmdev::Device::GuestInfo info = context.device.guest_info();
   Json facilities = Json::array();
   for (const vmmdev::FacilityStatus& facility : context.device.facilities()) {
-    facilities.push_back({{"facility", facility.facility},
-                          {"name", facility_name(facility.facility)},
-                          {"status", facility.status},
-                          {"status-name", facility_status_name(facility.status)}});
+    facilities.push_back(facility_json(facility));
   }
   return Json{{"ready", info.accepted},
               {"interface-version", info.interface_version},

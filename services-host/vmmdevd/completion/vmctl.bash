@@ -16,7 +16,8 @@ _vmctl() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --control | --socket) _vmctl_control=${COMP_WORDS[++i]-} ;;
-      --flags | --timeout | --timestamp | --event | --count | --patterns | \
+      --flags | --timeout | --timestamp | --event | --count | --patterns | --interval | --level | \
+        --wheel | --horizontal-wheel | --buttons | --domain | --package | --offset | --output | \
         --symlinks | --auto-mount-point) ((i++)) ;;
       -*) ;;
       *) words+=("${COMP_WORDS[i]}") ;;
@@ -30,7 +31,10 @@ _vmctl() {
       ;;
     --event)
       mapfile -t COMPREPLY < <(compgen -W 'GUEST_CONNECTED GUEST_READY GUEST_DISCONNECTED
-        GUEST_PROPERTY_CHANGED RESET SHUTDOWN EVENTS_LOST' -- "$cur")
+        GUEST_PROPERTY_CHANGED GUEST_FACILITY GUEST_CAPABILITIES GUEST_USER_STATE GUEST_STATISTICS
+        GUEST_BUG_CHECK MOUSE_FEATURES POINTER_SHAPE VISIBLE_REGION MONITOR_POSITIONS
+        CREDENTIALS_JUDGED BALLOON_CHANGED POWER_REQUEST CORE_DUMP_REQUEST QEMU_ANSWERED RESTORED
+        RESET SHUTDOWN EVENTS_LOST' -- "$cur")
       return
       ;;
     --flags)
@@ -42,18 +46,44 @@ _vmctl() {
       mapfile -t COMPREPLY < <(compgen -W 'none subtree relative any' -- "$cur")
       return
       ;;
-    --timeout | --timestamp | --count | --auto-mount-point) return ;;
+    --output)
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return
+      ;;
+    --timeout | --timestamp | --count | --interval | --level | --wheel | --horizontal-wheel | \
+      --buttons | --domain | --package | --offset | --auto-mount-point) return ;;
   esac
 
   local options='--control --json --help'
   case "${words[*]}" in
     '')
-      replies='events execute guest guestproperty info quit service services
-        sharedfolder stats'
+      replies='balloon cpu credentials display events execute guest guestproperty info loadstate
+        mouse quit remote-display savestate seamless service services sharedfolder stats time'
       options+=' --version'
       ;;
     guestproperty) replies='get set delete unset enumerate wait' ;;
-    guest) replies='info' ;;
+    guest) replies='info status statistics' ;;
+    'guest statistics') options+=' --interval' ;;
+    balloon) replies='get set' ;;
+    cpu) replies='plug unplug' ;;
+    'cpu plug' | 'cpu unplug') options+=' --package' ;;
+    credentials) replies='clear set status' ;;
+    'credentials set'*) options+=' --domain --judge --no-local-logon' ;;
+    display) replies='hint limit list' ;;
+    'display hint'*) options+=' --force' ;;
+    mouse) replies='absolute move shape status' ;;
+    'mouse move'*) options+=' --wheel --horizontal-wheel --buttons' ;;
+    'mouse shape') options+=' --output' ;;
+    'mouse absolute' | seamless) replies='on off' ;;
+    remote-display)
+      replies='on off'
+      options+=' --level'
+      ;;
+    time) options+=' --offset' ;;
+    savestate | loadstate)
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return
+      ;;
     sharedfolder) replies='add remove list' ;;
     'sharedfolder remove') replies=$(_vmctl_names sharedfolder list) ;;
     'sharedfolder add') ;;

@@ -28,6 +28,12 @@ bool fits(const Argument& expected, const Json& value) {
       return is_text(value);
     case ArgumentType::kUnsigned:
       return value.is_number_unsigned() && value.get<std::uint64_t>() <= expected.maximum;
+    case ArgumentType::kInteger: {
+      // A number beyond this type is unsigned or no integer.
+      if (value.is_number_unsigned()) return value.get<std::uint64_t>() <= expected.maximum;
+      const auto limit = static_cast<std::int64_t>(expected.maximum);
+      return value.is_number_integer() && value.get<std::int64_t>() >= -limit;
+    }
     case ArgumentType::kBoolean:
       return value.is_boolean();
     case ArgumentType::kTexts:
@@ -47,7 +53,8 @@ constexpr std::array kSessionCommands = {
 std::vector<Command> collect() {
   std::vector<Command> all;
   for (const auto table : {general_commands(), service_commands(), statistics_commands(),
-                           guest_property_commands(), shared_folder_commands()}) {
+                           guest_property_commands(), shared_folder_commands(), display_commands(),
+                           mouse_commands(), resource_commands(), state_commands()}) {
     all.insert(all.end(), table.begin(), table.end());
   }
   std::sort(all.begin(), all.end(),
@@ -63,6 +70,8 @@ std::string_view to_string(ArgumentType type) noexcept {
       return "string";
     case ArgumentType::kUnsigned:
       return "unsigned";
+    case ArgumentType::kInteger:
+      return "integer";
     case ArgumentType::kBoolean:
       return "boolean";
     case ArgumentType::kTexts:
@@ -80,11 +89,14 @@ tl::expected<Arguments, ControlError> Arguments::check(std::span<const Argument>
       return tl::unexpected(refused("the command has no such argument"));
     }
     if (!fits(*argument, value)) {
+      if (argument->type == ArgumentType::kUnsigned || argument->type == ArgumentType::kInteger) {
+        return tl::unexpected(refused(fmt::format(
+            "\"{}\" is an integer from {}{} to {}", argument->name,
+            argument->type == ArgumentType::kInteger ? "-" : "",
+            argument->type == ArgumentType::kInteger ? argument->maximum : 0, argument->maximum)));
+      }
       return tl::unexpected(refused(
-          argument->type == ArgumentType::kUnsigned
-              ? fmt::format("\"{}\" is an integer from 0 to {}", argument->name, argument->maximum)
-              : fmt::format("\"{}\" is not a valid {}", argument->name,
-                            to_string(argument->type))));
+          fmt::format("\"{}\" is not a valid {}", argument->name, to_string(argument->type))));
     }
   }
   for (const Argument& argument : expected) {
@@ -113,6 +125,14 @@ std::optional<std::uint64_t> Arguments::optional_number(std::string_view name) c
     return std::nullopt;
   }
   return value->get<std::uint64_t>();
+}
+
+std::optional<std::int64_t> Arguments::optional_integer(std::string_view name) const {
+  const auto value = values_.find(name);
+  if (value == values_.end()) {
+    return std::nullopt;
+  }
+  return value->get<std::int64_t>();
 }
 
 bool Arguments::flag(std::string_view name) const {

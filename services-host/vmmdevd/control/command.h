@@ -24,6 +24,7 @@ struct Context;
 enum class ArgumentType {
   kText,      ///< string without NUL
   kUnsigned,  ///< integer from 0 to `maximum`
+  kInteger,   ///< integer from -`maximum` to `maximum`, which fits 63 bits
   kBoolean,
   kTexts,  ///< array of strings without NUL
 };
@@ -48,6 +49,7 @@ class Arguments {
   [[nodiscard]] std::string_view text(std::string_view name) const;  ///< empty when not given
   [[nodiscard]] std::optional<std::string_view> optional_text(std::string_view name) const;
   [[nodiscard]] std::optional<std::uint64_t> optional_number(std::string_view name) const;
+  [[nodiscard]] std::optional<std::int64_t> optional_integer(std::string_view name) const;
   [[nodiscard]] bool flag(std::string_view name) const;  ///< false when not given
   [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
 

@@ -25,14 +25,48 @@ inline constexpr std::string_view kEventPropertyChanged = "GUEST_PROPERTY_CHANGE
 inline constexpr std::string_view kEventGuestConnected = "GUEST_CONNECTED";
 inline constexpr std::string_view kEventGuestReady = "GUEST_READY";
 inline constexpr std::string_view kEventGuestDisconnected = "GUEST_DISCONNECTED";
+inline constexpr std::string_view kEventGuestFacility = "GUEST_FACILITY";
+inline constexpr std::string_view kEventGuestCapabilities = "GUEST_CAPABILITIES";
+inline constexpr std::string_view kEventGuestUserState = "GUEST_USER_STATE";
+inline constexpr std::string_view kEventGuestStatistics = "GUEST_STATISTICS";
+inline constexpr std::string_view kEventGuestBugCheck = "GUEST_BUG_CHECK";
+inline constexpr std::string_view kEventMouseFeatures = "MOUSE_FEATURES";
+inline constexpr std::string_view kEventPointerShape = "POINTER_SHAPE";
+inline constexpr std::string_view kEventVisibleRegion = "VISIBLE_REGION";
+inline constexpr std::string_view kEventMonitorPositions = "MONITOR_POSITIONS";
+inline constexpr std::string_view kEventCredentialsJudged = "CREDENTIALS_JUDGED";
+inline constexpr std::string_view kEventBalloonChanged = "BALLOON_CHANGED";
+inline constexpr std::string_view kEventPowerRequest = "POWER_REQUEST";
+inline constexpr std::string_view kEventCoreDumpRequest = "CORE_DUMP_REQUEST";
+inline constexpr std::string_view kEventQemuAnswered = "QEMU_ANSWERED";
+inline constexpr std::string_view kEventRestored = "RESTORED";
 inline constexpr std::string_view kEventReset = "RESET";
 inline constexpr std::string_view kEventShutdown = "SHUTDOWN";
 inline constexpr std::string_view kEventLost = "EVENTS_LOST";
 
 /// Every event there is, for `subscribe` and `query-commands`. EVENTS_LOST goes to all subscribers.
-inline constexpr std::array kEventNames = {
-    kEventPropertyChanged, kEventGuestConnected, kEventGuestReady, kEventGuestDisconnected,
-    kEventReset,           kEventShutdown,       kEventLost};
+inline constexpr std::array kEventNames = {kEventPropertyChanged,
+                                           kEventGuestConnected,
+                                           kEventGuestReady,
+                                           kEventGuestDisconnected,
+                                           kEventGuestFacility,
+                                           kEventGuestCapabilities,
+                                           kEventGuestUserState,
+                                           kEventGuestStatistics,
+                                           kEventGuestBugCheck,
+                                           kEventMouseFeatures,
+                                           kEventPointerShape,
+                                           kEventVisibleRegion,
+                                           kEventMonitorPositions,
+                                           kEventCredentialsJudged,
+                                           kEventBalloonChanged,
+                                           kEventPowerRequest,
+                                           kEventCoreDumpRequest,
+                                           kEventQemuAnswered,
+                                           kEventReset,
+                                           kEventRestored,
+                                           kEventShutdown,
+                                           kEventLost};
 
 class EventHub : public std::enable_shared_from_this<EventHub> {
  public:

@@ -4,6 +4,7 @@
 // takes, which control command it becomes, how the reply is printed.
 #include "vmmdevd/paths.h"
 #include "vmmdevd/vmctl/client.h"
+#include "vmmdevd/vmctl/device_verbs.h"
 #include "vmmdevd/vmctl/output.h"
 
 #include <unistd.h>
@@ -28,6 +29,8 @@ constexpr const char* kExamples = R"text(Examples:
   vmctl sharedfolder add src ~/src --symlinks subtree
   vmctl --control /run/vm1/control stats --json
   vmctl events --event GUEST_PROPERTY_CHANGED
+  vmctl balloon set 256
+  vmctl display hint 1920x1080@0 1024x768@1+1920+0
 
 The control socket is --control, or $VMCTL_CONTROL, or $XDG_RUNTIME_DIR/openhgcm/control.
 Exit status: 0 done, 1 failure, 2 wrong command line, 3 not found, 4 denied, 5 time-out,
@@ -375,6 +378,13 @@ int run(int argc, char** argv) {
   add_verbs(app, program, given);
   add_guest_property_verbs(app, program, given);
   add_shared_folder_verbs(app, program, given);
+  add_device_verbs(app, {.run =
+                             [&program](const char* command, Json arguments,
+                                        const std::function<std::string(const Json&)>& text) {
+                               return program.run(command, std::move(arguments), text);
+                             },
+                         .output = program.output,
+                         .verb = program.verb});
   for (CLI::App* verb : app.get_subcommands({})) {
     verb->fallthrough();
     for (CLI::App* inner : verb->get_subcommands({})) {
