@@ -146,7 +146,12 @@ Job SharedFolders::create(Request& request) {
       return status == Status(HGCM_ERR_TRY_AGAIN) ? std::nullopt : std::optional(status);
     };
   }
-  if ((parms.flags & kLookup) == 0 && access->share->writable()) {
+  // A file that is only read is not changed by that: what others do to it meanwhile is news.
+  const std::uint32_t if_exists = parms.flags & kIfExistsMask;
+  const bool may_change = (parms.flags & kAccessWrite) != 0 ||
+                          (parms.flags & kIfNewMask) == kCreateIfNew ||
+                          if_exists == kReplaceIfExists || if_exists == kOverwriteIfExists;
+  if ((parms.flags & kLookup) == 0 && may_change && access->share->writable()) {
     job.changes(request.u32(0), std::move(*path));
   }
   return job;

@@ -143,6 +143,18 @@ BOOST_FIXTURE_TEST_CASE(what_a_client_does_itself_is_not_reported_to_it, Watchin
   BOOST_CHECK_GE(changes_until_mark(2).size(), 7);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_change_of_a_file_that_the_client_only_reads_is_reported, Watching) {
+  write_text(dir / "file", "old");
+  (void)watch("/");
+  const std::uint64_t handle = open("/file", kAccessRead);
+  BOOST_CHECK_EQUAL(read(handle, 0, 10), "old");
+  write_text(dir / "file", "new");
+  const auto seen = changes_until_mark();
+  BOOST_CHECK(std::ranges::any_of(seen, [](const Change& change) {
+    return change.name == "file" && (change.mask & SHFL_CHANGE_CLOSE_WRITE) != 0;
+  }));
+}
+
 BOOST_FIXTURE_TEST_CASE(watches_follow_a_directory_that_the_client_renames, Watching) {
   fs::create_directory(dir / "one");
   (void)watch("/");
