@@ -43,7 +43,7 @@ BOOST_FIXTURE_TEST_SUITE(displays, DisplayFixture)
 
 BOOST_AUTO_TEST_CASE(nothing_wanted_reads_as_unchanged) {
   const auto change = get(wire::kGetDisplayChangeEx, 56, 0);
-  for (const std::size_t offset : {24, 28, 32, 40, 44, 48}) {
+  for (const std::size_t offset : std::initializer_list<std::size_t>{24, 28, 32, 40, 44, 48}) {
     BOOST_TEST(change.get<std::uint32_t>(offset) == 0U);
   }
   BOOST_TEST(change.get<std::uint8_t>(52) == 0);
