@@ -18,7 +18,8 @@ namespace layout = wire::credentials;
 Status fill(Credentials::Text& text, std::string_view value) noexcept {
   if (value.size() >= text.size()) return HGCM_ERR_BUFFER_OVERFLOW;
   if (value.find('\0') != std::string_view::npos) return HGCM_ERR_INVALID_PARAMETER;
-  std::memcpy(text.data(), value.data(), value.size());
+  // An empty view may have no data at all.
+  if (!value.empty()) std::memcpy(text.data(), value.data(), value.size());
   return HGCM_INF_SUCCESS;
 }
 
