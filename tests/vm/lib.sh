@@ -61,6 +61,9 @@ print(sum(value.values()) if isinstance(value, dict) else value)' "$1" "$2"
 # expect-reboot | wait-reboot | mark '{"text": ...}' | qmp '{"execute": ...}'
 machine() { "$_vm_client" ask "$@"; }
 
+# Takes the driver out, and the file system on top of it that another case may have left.
+guest_unload() { guest_sh 'rmmod vboxsf 2> /dev/null; rmmod vboxguest'; }
+
 # The guest kernel's messages since the case began.
 kernel_log() {
   machine mark '{"text": "kernel_log"}' > /dev/null
