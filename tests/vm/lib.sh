@@ -66,12 +66,13 @@ guest_unload() { guest_sh 'rmmod vboxsf 2> /dev/null; rmmod vboxguest'; }
 
 # For cases that kill the daemon: QEMU 11.1 may end itself over that, by an assertion of its own (it
 # reports two errors at once). Then there is nothing left to test.
-skip_when_qemu_dies() {
-  trap '_code=$?
-    if [ $_code -ne 0 ] && grep -q "errp == NULL" "$(dirname "$VM_CONSOLE")/qemu.log"; then
-      echo "QEMU ended itself when the daemon was killed (its assertion *errp == NULL)"
-      exit 77
-    fi' EXIT
+skip_when_qemu_dies() { trap _skip_if_qemu_died EXIT; }
+_skip_if_qemu_died() {
+  local code=$?
+  if [ "$code" -ne 0 ] && grep -q 'errp == NULL' "$(dirname "$VM_CONSOLE")/qemu.log"; then
+    echo "QEMU ended itself when the daemon was killed (its assertion *errp == NULL)"
+    exit 77
+  fi
 }
 
 # The guest kernel's messages since the case began.
