@@ -153,14 +153,10 @@ void calls(const Node& node, bool ours) {
 }
 
 void events_and_capabilities(const Node& node) {
-  int error = 0;
-  // At most one such event can be left over from what ran before in this guest.
-  for (int i = 0; i < 2 && error == 0; ++i) {
-    vbg_ioctl_wait_for_events wait{};
-    wait.u.in.events = 0x100;
-    error = fixed(node, VBG_IOCTL_WAIT_FOR_EVENTS, wait, kHeader + sizeof(wait.u.in),
-                  kHeader + sizeof(wait.u.out));
-  }
+  vbg_ioctl_wait_for_events wait{};
+  wait.u.in.events = 0x100;
+  int error = fixed(node, VBG_IOCTL_WAIT_FOR_EVENTS, wait, kHeader + sizeof(wait.u.in),
+                    kHeader + sizeof(wait.u.out));
   row("WAIT_FOR_EVENTS", error == ETIMEDOUT, error);
   vbg_ioctl_change_filter filter{};
   filter.u.in.or_mask = 0x100;
