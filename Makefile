@@ -125,10 +125,18 @@ program = $(eval $(call link_rule,$(B)/bin/$(1),$(2),$(3),$(4)))$(eval ALL += $(
 SERVICE_EXPORTS := services-host/sdk/service.map
 service = $(eval $(call link_rule,$(B)/services/$(1).so,$(2),$(3),-shared -Wl$(comma)-soname$(comma)$(1).so -Wl$(comma)--version-script=$(SERVICE_EXPORTS) $(4)))$(eval $(B)/services/$(1).so: $(SERVICE_EXPORTS))$(eval ALL += $(B)/services/$(1).so)$(eval SERVICES += $(B)/services/$(1).so)
 
+# $(call with_test_header,gtest|boost,SOURCES): compiles them with the frameworks' headers read once.
+# Sources still include what they use: the header only makes compiling twice as fast.
+define with_test_header_rule
+$(call objects,$(filter tests/%_test.cpp,$(2))): TEST_HEADER := $(B)/headers/$(1).h
+$(call objects,$(filter tests/%_test.cpp,$(2))): $(B)/headers/$(1).h.gch
+endef
+with_test_header = $(eval $(call with_test_header_rule,$(1),$(2)))
+
 # $(call gtest,NAME,SOURCES,OUR STATIC LIBRARIES,LINKER ARGUMENTS): a GoogleTest program
 # $(call boost_test,...): a Boost.Test program, whose sources do not define the module's main.
-gtest = $(eval $(call link_rule,$(B)/tests/$(1),$(2),$(3),-lgtest -lgtest_main -lgmock $(4)))$(eval UNIT_TESTS += gtest:$(B)/tests/$(1))
-boost_test = $(eval $(call link_rule,$(B)/tests/$(1),$(2) tests/support/boost_main.cpp,$(3),-lboost_unit_test_framework $(4)))$(eval UNIT_TESTS += boost:$(B)/tests/$(1))
+gtest = $(eval $(call link_rule,$(B)/tests/$(1),$(2),$(3),-lgtest -lgtest_main -lgmock $(4)))$(call with_test_header,gtest,$(2))$(eval UNIT_TESTS += gtest:$(B)/tests/$(1))
+boost_test = $(eval $(call link_rule,$(B)/tests/$(1),$(2) tests/support/boost_main.cpp,$(3),-lboost_unit_test_framework $(4)))$(call with_test_header,boost,$(2))$(eval UNIT_TESTS += boost:$(B)/tests/$(1))
 
 # $(call test_program,NAME,SOURCES,LIBS,ARGS): build/tests/NAME, run by a VM case or another test.
 test_program = $(eval $(call link_rule,$(B)/tests/$(1),$(2),$(3),$(4)))$(eval TEST_PROGRAMS += $(B)/tests/$(1))
@@ -143,21 +151,23 @@ include $(sort $(wildcard */module.mk */*/module.mk))
 
 OBJECTS := $(sort $(OBJECTS))
 
-# Compiling the tests is most of the work of `make check`, running them is not; what is measured
-# with is left alone.
-ifeq ($(SAN)$(FUZZ),)
-$(B)/obj/tests/%.o: OPT = -O1 -g1
-$(B)/obj/tests/bench/%.o $(B)/obj/tests/services/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = -O2 -g
-else ifneq ($(FUZZ)$(findstring address,$(SAN)),)
-# What sanitizers add to each check of a test is optimised for three times as long as it runs.
-$(B)/obj/tests/%.o: OPT = -O0 -g1
-$(B)/obj/tests/fuzz/%.o $(B)/obj/tests/services/%.o: OPT = -O1 -g1
+# Compiling the tests is most of the work of `make check`, running them is not; but what is measured
+# with, services and fuzz targets, and what runs in guests (emulated) is optimised.
+ifneq ($(SAN),thread)
+$(B)/obj/tests/%.o $(B)/headers/%.gch: OPT = -O0 -g1
+$(B)/obj/tests/bench/%.o $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/services/%.o $(B)/obj/tests/vm/%.o \
+	$(B)/obj/tests/adversary/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = $(if $(SAN)$(FUZZ),-O1 -g1,-O2 -g)
 endif
 
 $(B)/obj/%.cpp.o: %.cpp $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
 	@mkdir -p $(@D)
 	@echo "  CXX     $<"
-	$(Q)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(addprefix -include ,$(TEST_HEADER)) -MMD -MP -c -o $@ $<
+
+$(B)/headers/%.h.gch: tests/support/%_headers.h $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
+	@mkdir -p $(@D)
+	@echo "  CXX     $<"
+	$(Q)cp $< $(@:.gch=) && $(CXX) $(ALL_CXXFLAGS) -x c++-header -o $@ $(@:.gch=)
 
 $(B)/obj/%.c.o: %.c $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
 	@mkdir -p $(@D)

@@ -5,4 +5,5 @@ ifeq ($(VARIANT),)
 $(call test_program,kmod-ioctl,$(sort $(filter-out %/events_test.cpp,$(wildcard tests/kmod/*_test.cpp))) tests/kmod/driver.cpp,,-lgtest -lgtest_main)
 $(call test_program,kmod-events,tests/kmod/events_test.cpp tests/kmod/driver.cpp,,-lgtest -lgtest_main)
 $(call test_program,kmod-hold,tests/kmod/hold.cpp tests/kmod/driver.cpp,,-lgtest)
+$(call with_test_header,gtest,$(wildcard tests/kmod/*_test.cpp))
 endif
