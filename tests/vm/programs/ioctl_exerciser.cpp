@@ -28,6 +28,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -48,6 +49,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kHeader = sizeof(vbg_ioctl_hdr);
 constexpr std::size_t kBuffer = 256 * 1024;
 constexpr std::size_t kGuard = 4096;
+constexpr auto kLifetime = std::chrono::milliseconds(1500);
+constexpr auto kLastWords = std::chrono::seconds(1);
 constexpr unsigned kReadWrite = _IOC_READ | _IOC_WRITE;
 constexpr const char* kServices[] = {"HgcmTestSvc", "VBoxGuestPropSvc", "VBoxSharedFolders",
                                      "none"};
@@ -177,6 +180,14 @@ class Worker {
     }
   }
 
+  /// The same for a call, except for addresses: those would be good ones of what is not ours to
+  /// lose, such as this program's heap, and address() has enough that are bad.
+  void spoil_call(vbg_ioctl_hgcm_call& head, std::uint8_t* parms, std::uint32_t count,
+                  std::size_t each) {
+    if (count == 0 || chance(50)) return spoil(&head, sizeof(head));
+    spoil(parms + below(count) * each, offsetof(vmmdev_hgcm_function_parameter64, u) + 4);
+  }
+
   template <typename Request>
   void fixed(unsigned long number, Request& request, std::size_t in, std::size_t out) {
     prepare(request.hdr, in, out);
@@ -279,7 +290,7 @@ class Worker {
     request.head.parm_count = static_cast<std::uint16_t>(count);
     const std::size_t size = sizeof(request.head) + count * each;
     prepare(request.head.hdr, size, size);
-    spoil(&request, size);
+    spoil_call(request.head, request.parms, count, each);
     control(node_of(chosen), narrow ? VBG_IOCTL_HGCM_CALL_32(size) : VBG_IOCTL_HGCM_CALL_64(size),
             &request);
   }
@@ -432,35 +443,59 @@ class Worker {
   std::_Exit(0);
 }
 
-/// True if the process ended within the time.
-bool ended(pid_t pid, std::chrono::seconds patience) {
-  const Clock::time_point until = Clock::now() + patience;
-  while (Clock::now() < until) {
-    const pid_t found = waitpid(pid, nullptr, WNOHANG);
-    if (found == pid || (found < 0 && errno == ECHILD)) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
-}
+/// Processes that were killed, and what is known of how they end. A process may take its time to,
+/// as when the host must agree that a call is cancelled: meanwhile the others go on.
+class Graves {
+ public:
+  explicit Graves(std::chrono::seconds patience) : patience_(patience) {}
 
-/// Kills a process. True if that ended it in time; else it is said where its threads are.
-bool end(pid_t pid, std::chrono::seconds patience, Clock::duration& longest) {
-  const Clock::time_point begin = Clock::now();
-  kill(pid, SIGKILL);
-  if (ended(pid, patience)) {
-    longest = std::max(longest, Clock::now() - begin);
-    return true;
+  void kill(pid_t pid) {
+    ::kill(pid, SIGKILL);
+    dying_.push_back({pid, Clock::now()});
   }
-  std::error_code error;
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
-    std::printf("%s\n", task.path().c_str());
-    std::ifstream stack(task.path() / "stack");
-    for (std::string line; std::getline(stack, line);) std::printf("  %s\n", line.c_str());
+
+  /// Looks who has ended. Whoever takes too long counts as stuck; it is said where its threads are.
+  void look() {
+    const Clock::time_point now = Clock::now();
+    std::erase_if(dying_, [&](const Dying& one) {
+      const pid_t found = waitpid(one.pid, nullptr, WNOHANG);
+      if (found == one.pid || (found < 0 && errno == ECHILD)) {
+        longest_ = std::max(longest_, now - one.since);
+        return true;
+      }
+      if (now - one.since < patience_) return false;
+      print_stacks(one.pid);
+      stuck_++;
+      return true;
+    });
   }
-  std::fflush(stdout);
-  return false;
-}
+
+  [[nodiscard]] bool empty() const { return dying_.empty(); }
+  [[nodiscard]] int stuck() const { return stuck_; }
+  [[nodiscard]] double longest() const { return std::chrono::duration<double>(longest_).count(); }
+
+ private:
+  struct Dying {
+    pid_t pid;
+    Clock::time_point since;
+  };
+
+  static void print_stacks(pid_t pid) {
+    std::error_code error;
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+      std::printf("%s\n", task.path().c_str());
+      std::ifstream stack(task.path() / "stack");
+      for (std::string line; std::getline(stack, line);) std::printf("  %s\n", line.c_str());
+    }
+    std::fflush(stdout);
+  }
+
+  std::chrono::seconds patience_;
+  std::vector<Dying> dying_;
+  Clock::duration longest_{};
+  int stuck_ = 0;
+};
 
 void print(const Counts& counts) {
   std::uint64_t all = 0;
@@ -530,22 +565,23 @@ int main(int argc, char** argv) {
     started++;
   };
   for (pid_t& pid : children) start(pid);
-  const std::chrono::seconds patience(options.patience);
-  Clock::duration longest{};
-  int stuck = 0;
-  for (std::size_t i = 0; Clock::now() + std::chrono::seconds(2) < until; i++) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-    pid_t& pid = children[i % children.size()];
-    stuck += end(pid, patience, longest) ? 0 : 1;
+  Graves graves{std::chrono::seconds(options.patience)};
+  const auto tick = std::chrono::milliseconds(20);
+  Clock::time_point next = Clock::now() + kLifetime;
+  for (std::size_t i = 0; Clock::now() < until; std::this_thread::sleep_for(tick)) {
+    graves.look();
+    if (Clock::now() < next) continue;
+    next += kLifetime;
+    pid_t& pid = children[i++ % children.size()];
+    graves.kill(pid);
     start(pid);
   }
-  for (const pid_t pid : children) {
-    // By itself, or, if it waits for what never comes, by force.
-    stuck += ended(pid, std::chrono::seconds(5)) || end(pid, patience, longest) ? 0 : 1;
-  }
+  // The last ones by themselves, or, if they wait for what never comes, by force.
+  std::this_thread::sleep_for(kLastWords);
+  for (const pid_t pid : children) graves.kill(pid);
+  for (; !graves.empty(); std::this_thread::sleep_for(tick)) graves.look();
   print(counts);
   std::printf("%llu processes, %d of them could not be ended; the slowest took %.1f s\n",
-              static_cast<unsigned long long>(started), stuck,
-              std::chrono::duration<double>(longest).count());
-  return stuck == 0 ? 0 : 1;
+              static_cast<unsigned long long>(started), graves.stuck(), graves.longest());
+  return graves.stuck() == 0 ? 0 : 1;
 }
