@@ -13,12 +13,14 @@ KERNELS ?= $(call kmod_newest,6.1.) $(call kmod_newest,6.12.)
 kmod_sources = $(shell find kmod -name '*.[chS]' -o -name Kbuild)
 kmod_modules := vboxguest vboxguest-test vboxsf
 
-# $(call kmod_build,RELEASE,ARGUMENTS): the kernel's own compiler choice, whatever CC is here.
+# $(call kmod_build,RELEASE,ARGUMENTS): the kernel's own compiler choice, whatever CC is here. One at a
+# time: the guest tests and sparse, which use the same objects, may run side by side.
 define kmod_build
 	@mkdir -p build/kmod-obj/$(1)
-	@find build/kmod-obj/$(1) -xtype l -delete
-	@cp -asf $(CURDIR)/kmod/. build/kmod-obj/$(1)/
-	+$(Q)env -u CC -u CXX -u CFLAGS -u LDFLAGS $(MAKE) --no-print-directory \
+	+$(Q)exec 9> build/kmod-obj/$(1).lock && flock 9 && \
+		find build/kmod-obj/$(1) -xtype l -delete && \
+		cp -asf $(CURDIR)/kmod/. build/kmod-obj/$(1)/ && \
+		env -u CC -u CXX -u CFLAGS -u LDFLAGS $(MAKE) --no-print-directory \
 		-C $(KERNEL_HEADERS)$(1) M=$(CURDIR)/build/kmod-obj/$(1) MAKEOVERRIDES= V=$(V) $(2) modules
 endef
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What most Boost.Test sources include, compiled once for all of them: see with_test_header in the Makefile.
+// What most Boost.Test sources include, compiled once for all of them: see with_test_header in the
+// Makefile.
 #define BOOST_TEST_DYN_LINK
 #include <boost/test/unit_test.hpp>
 

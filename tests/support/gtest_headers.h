@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What most GoogleTest sources include, compiled once for all of them: see with_test_header in the Makefile.
+// What most GoogleTest sources include, compiled once for all of them: see with_test_header in the
+// Makefile.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
