@@ -152,11 +152,14 @@ include $(sort $(wildcard */module.mk */*/module.mk))
 OBJECTS := $(sort $(OBJECTS))
 
 # Compiling the tests is most of the work of `make check`, running them is not; but what is measured
-# with, services and fuzz targets, and what runs in guests (emulated) is optimised.
+# with, services and fuzz targets, and what also runs in guests (emulated) is optimised.
 ifneq ($(SAN),thread)
 $(B)/obj/tests/%.o $(B)/headers/%.gch: OPT = -O0 -g1
 $(B)/obj/tests/bench/%.o $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/services/%.o $(B)/obj/tests/vm/%.o \
 	$(B)/obj/tests/adversary/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = $(if $(SAN)$(FUZZ),-O1 -g1,-O2 -g)
+endif
+ifeq ($(SAN)$(FUZZ),)
+$(B)/headers/gtest.h.gch $(foreach p,kmod lib userland,$(B)/obj/tests/$(p)/%.o): OPT = -O1 -g1
 endif
 
 $(B)/obj/%.cpp.o: %.cpp $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
