@@ -60,6 +60,17 @@ BOOST_AUTO_TEST_CASE(call_in_the_ring_is_taken_by_a_thread_that_looks) {
   BOOST_TEST(machine.device.guest_info().ring);
 }
 
+BOOST_AUTO_TEST_CASE(place_in_the_ring_is_free_while_the_call_is_worked_on) {
+  std::uint32_t tail_during_call = 0;
+  fake.on_call = [&](auto, auto) {
+    tail_during_call = tail();
+    return Status(HGCM_INF_SUCCESS);
+  };
+  put(call());
+  look();
+  BOOST_TEST(tail_during_call == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(call_in_the_ring_is_taken_by_a_kick) {
   const auto request = call();
   put(request);
