@@ -222,6 +222,21 @@ BOOST_AUTO_TEST_CASE(call_completed_into_the_state_is_submitted_again_here_too) 
   BOOST_TEST(decoded(state).commands.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(call_in_the_ring_that_nobody_took_is_saved_as_pending) {
+  machine.line.msi = true;
+  const auto extension = [&](std::size_t offset) {
+    return machine.bar1_word(VMMDEV_EXT_OFFSET + offset);
+  };
+  extension(VMMDEV_EXT_OFF_DRIVER_FEATURES) = VMMDEV_EXT_F_EVENT_WORD | VMMDEV_EXT_F_RING;
+  const auto request = machine.call_request(1, 5, {Parm::u32(7)});
+  extension(VMMDEV_EXT_OFF_RING_ENTRIES) = static_cast<std::uint32_t>(request.address);
+  extension(VMMDEV_EXT_OFF_RING_HEAD) = 1;
+  const DeviceState state = decoded(save());
+  BOOST_TEST(state.ring_position == 1U);
+  BOOST_TEST_REQUIRE(state.commands.size() == 1U);
+  BOOST_TEST(state.commands.front() == request.address);
+}
+
 BOOST_AUTO_TEST_CASE(call_that_is_done_since_is_only_announced) {
   pending_call();
   const auto state = save();
