@@ -24,6 +24,7 @@
 
 #include "vfio-user/bar_memory.h"
 #include "vfio-user/channel.h"
+#include "vfio-user/connection_keeper.h"
 #include "vfio-user/dma_memory.h"
 #include "vfio-user/interrupts.h"
 #include "vfio-user/listener.h"
@@ -196,6 +197,7 @@ void Server::Impl::accept_loop() noexcept {
       clients_refused_.fetch_add(1, std::memory_order_relaxed);
       spdlog::warn("vfio-user: refused process {}: there is a client already",
                    peer_process(socket.get()));
+      hang_up(socket.get());
       continue;
     }
     busy_ = true;
@@ -224,6 +226,7 @@ void Server::Impl::serve_loop() noexcept {
 
 void Server::Impl::serve(UniqueFd socket) {
   const int process = peer_process(socket.get());
+  const ConnectionKeeper keeper(socket.get());
   // All that can fail comes before the device is told.
   Channel channel(std::move(socket), options_.dma_timeout);
   auto message = std::make_unique<Channel::Message>();

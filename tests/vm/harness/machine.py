@@ -148,6 +148,7 @@ class Machine:
         daemon, self.daemon = self.daemon, None
         if daemon.returncode is None:
             daemon.send_signal(number)
+            daemon.send_signal(signal.SIGCONT)  # it may be frozen
             self.daemon_was_killed = number == signal.SIGKILL
             try:
                 await asyncio.wait_for(daemon.wait(), EXIT_SECONDS)
@@ -419,6 +420,10 @@ class Machine:
             return await self.stop_daemon()
         elif do == "kill-daemon":
             return await self.stop_daemon(signal.SIGKILL)
+        elif do == "freeze-daemon":
+            if not self.daemon:
+                raise MachineError("vmmdevd is not running")
+            self.daemon.send_signal(signal.SIGSTOP)
         elif do == "mark":
             return await self.mark(str(request.get("text", "")))
         elif do == "qmp":
