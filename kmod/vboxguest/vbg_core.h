@@ -115,7 +115,7 @@ struct vbg_counters {
  * @pool_lock:	Protects @pool and @pool_count.
  * @pool:	Idle call blocks, kept so that a call need not allocate.
  * @pool_count:	Number of blocks in @pool.
- * @pinned_pages: User pages pinned for calls; bounded by @pinned_limit.
+ * @pinned_pages: Pages pinned or copied for users' calls; bounded by @pinned_limit.
  * @pinned_limit: Constant after probe.
  */
 struct vbg_hgcm_state {

@@ -135,29 +135,55 @@ static unsigned int vbg_span(unsigned long address, u32 size)
 	return DIV_ROUND_UP(offset_in_page(address) + size, PAGE_SIZE);
 }
 
-/* Pin the pages of a user's buffer. */
+/* Count pages that are kept for a user's buffer, as far as all users may have some. */
+static bool vbg_pages_charge(struct vbg_dev *gdev, unsigned int count)
+{
+	struct vbg_hgcm_state *hgcm = &gdev->hgcm;
+
+	if (atomic_long_add_return(count, &hgcm->pinned_pages) <= (long)hgcm->pinned_limit)
+		return true;
+	atomic_long_sub(count, &hgcm->pinned_pages);
+	return false;
+}
+
+static void vbg_pages_uncharge(struct vbg_dev *gdev, unsigned int count)
+{
+	atomic_long_sub(count, &gdev->hgcm.pinned_pages);
+}
+
+static bool vbg_user_readable(unsigned long address)
+{
+	u8 byte;
+
+	return !get_user(byte, (u8 __user *)address);
+}
+
+/*
+ * Pin the pages of a user's buffer. Returns 0, -ENOTBLK if it has to be bounced
+ * (mappings of device memory cannot be pinned, but can be copied), or another
+ * error.
+ */
 static int vbg_buffer_pin(struct vbg_call *call, struct vbg_buffer *buf)
 {
-	struct vbg_hgcm_state *hgcm = &call->op.gdev->hgcm;
 	unsigned int count = vbg_span(buf->address, buf->size);
 	unsigned int pinned = 0;
-	int got = -EFAULT;
+	unsigned long next;
+	int got;
 
 	if (buf->address + buf->size < buf->address)
 		return -EFAULT;
-	if (atomic_long_add_return(count, &hgcm->pinned_pages) > (long)hgcm->pinned_limit) {
-		got = -ENOMEM;
-		goto unaccount;
-	}
+	if (!vbg_pages_charge(call->op.gdev, count))
+		return -ENOMEM;
 	buf->pages = vbg_pages_alloc(call, count);
 	if (!buf->pages) {
 		got = -ENOMEM;
-		goto unaccount;
+		goto uncharge;
 	}
 
 	while (pinned < count) {
-		got = pin_user_pages_fast(buf->address + ((unsigned long)pinned << PAGE_SHIFT),
-					  count - pinned, vbg_from_host(buf) ? FOLL_WRITE : 0,
+		next = buf->address + ((unsigned long)pinned << PAGE_SHIFT);
+		got = pin_user_pages_fast(next, count - pinned,
+					  vbg_from_host(buf) ? FOLL_WRITE : 0,
 					  buf->pages + pinned);
 		if (got <= 0)
 			goto unpin;
@@ -175,10 +201,11 @@ unpin:
 	unpin_user_pages(buf->pages, pinned);
 	vbg_pages_free(call, buf->pages);
 	buf->pages = NULL;
-	if (!got)
-		got = -EFAULT;
-unaccount:
-	atomic_long_sub(count, &hgcm->pinned_pages);
+	/* Copying takes memory and time, so it is not even begun where nothing is. */
+	if (!got || got == -EFAULT)
+		got = vbg_user_readable(next) ? -ENOTBLK : -EFAULT;
+uncharge:
+	vbg_pages_uncharge(call->op.gdev, count);
 	return got;
 }
 
@@ -260,21 +287,29 @@ static int vbg_buffer_copy_out(const struct vbg_buffer *buf, const void *from, u
 /* Copy a buffer to memory of its own. */
 static int vbg_buffer_bounce(struct vbg_call *call, struct vbg_buffer *buf)
 {
+	unsigned int charged = buf->user ? vbg_span(0, buf->size) : 0;
 	int ret;
 
+	if (charged && !vbg_pages_charge(call->op.gdev, charged))
+		return -ENOMEM;
+	ret = -ENOMEM;
 	buf->bounce = kvzalloc(buf->size, GFP_KERNEL_ACCOUNT);
 	if (!buf->bounce)
-		return -ENOMEM;
+		goto uncharge;
 	ret = vbg_to_host(buf) ? vbg_buffer_copy_in(buf, buf->bounce) : 0;
 	if (!ret)
 		ret = vbg_buffer_lookup(call, buf, (unsigned long)buf->bounce, false);
-	if (ret) {
-		kvfree(buf->bounce);
-		buf->bounce = NULL;
-		return ret;
-	}
+	if (ret)
+		goto free;
 	buf->carrier = VBG_CARRY_BOUNCED;
 	return 0;
+
+free:
+	kvfree(buf->bounce);
+	buf->bounce = NULL;
+uncharge:
+	vbg_pages_uncharge(call->op.gdev, charged);
+	return ret;
 }
 
 /* Pages of another driver: nothing to look up, nothing to hold. */
@@ -304,16 +339,13 @@ static int vbg_buffer_prepare(struct vbg_call *call, struct vbg_buffer *buf)
 
 	if (buf->user) {
 		ret = vbg_buffer_pin(call, buf);
-		/* Mappings of device memory cannot be pinned, but can be copied. */
-		if (ret == -EFAULT)
-			ret = vbg_buffer_bounce(call, buf);
 	} else {
 		ret = vbg_buffer_lookup(call, buf, buf->address, true);
-		if (ret == -ENOTBLK)
-			ret = vbg_buffer_bounce(call, buf);
-		else if (!ret)
+		if (!ret)
 			buf->carrier = VBG_CARRY_MAPPED;
 	}
+	if (ret == -ENOTBLK)
+		ret = vbg_buffer_bounce(call, buf);
 	if (ret)
 		return ret;
 
@@ -629,7 +661,7 @@ void vbg_parms_release(struct vbg_call *call, bool host_wrote)
 		case VBG_CARRY_PINNED:
 			unpin_user_pages_dirty_lock(buf->pages, buf->page_count,
 						    host_wrote && vbg_from_host(buf));
-			atomic_long_sub(buf->page_count, &call->op.gdev->hgcm.pinned_pages);
+			vbg_pages_uncharge(call->op.gdev, buf->page_count);
 			break;
 		case VBG_CARRY_MAPPED:
 			for (j = 0; j < buf->page_count; j++)
@@ -637,6 +669,8 @@ void vbg_parms_release(struct vbg_call *call, bool host_wrote)
 			break;
 		case VBG_CARRY_BOUNCED:
 			kvfree(buf->bounce);
+			if (buf->user)
+				vbg_pages_uncharge(call->op.gdev, vbg_span(0, buf->size));
 			break;
 		default:
 			continue;

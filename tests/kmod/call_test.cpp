@@ -4,6 +4,7 @@
 // misbehaves can do, time-outs, signals.
 #include "driver.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -331,6 +332,33 @@ TEST_F(CallTest, buffer_that_ends_in_a_hole_is_a_fault) {
   EXPECT_EQ(call.run(session_), EFAULT);
   munmap(memory, size);
   if (driver_is_ours()) {
+    EXPECT_EQ(counter("pinned_pages"), 0U);
+  }
+}
+
+TEST_F(CallTest, memory_that_cannot_be_pinned_is_copied) {
+  // The firmware's ROM: a mapping without pages of the kernel's.
+  const int memory = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+  if (memory < 0) {
+    GTEST_SKIP() << "no /dev/mem for this user";
+  }
+  constexpr std::size_t kRomSize = 0x10000;
+  void* rom = mmap(nullptr, kRomSize, PROT_READ, MAP_SHARED, memory, 0xf0000);
+  close(memory);
+  if (rom == MAP_FAILED) {
+    GTEST_SKIP() << "the kernel does not let it be mapped";
+  }
+  const std::vector<std::uint8_t> sent(static_cast<std::uint8_t*>(rom),
+                                       static_cast<std::uint8_t*>(rom) + kRomSize);
+  const std::uint64_t before = driver_is_ours() ? counter("bytes_bounced") : 0;
+  std::vector<std::uint8_t> back(kRomSize);
+  Call echo(client_, kEcho);
+  echo.buffer(VMMDEV_HGCM_PARM_TYPE_LINADDR_IN, rom, kRomSize).out(back);
+  EXPECT_EQ(echo.run(session_), 0);
+  EXPECT_EQ(back, sent);
+  munmap(rom, kRomSize);
+  if (driver_is_ours()) {
+    EXPECT_EQ(counter("bytes_bounced") - before, kRomSize);
     EXPECT_EQ(counter("pinned_pages"), 0U);
   }
 }
