@@ -23,6 +23,14 @@
 /* Entries that become inodes whether or not anybody has asked for one. */
 #define PRIME_ALWAYS	32768
 
+/*
+ * Names of a directory that are asked for, one by one, within the time-out: after so many the
+ * directory is listed instead, first a part of it, then so many LISTs.
+ */
+#define ASKED_SOME	8
+#define ASKED_MANY	64
+#define LISTS_OF_MANY	3
+
 struct entry {
 	u64 ino;
 	u8 type;
@@ -178,8 +186,8 @@ static void listing_keep(struct inode *dir, struct vboxsf_listing *listing)
 	listing_put(old);
 }
 
-/* Open the directory on the host, and start a listing. */
-static int dir_start(struct dir_file *df, struct dentry *dentry)
+/* Open the directory on the host, and start a listing; @anew: not with what is known. */
+static int dir_start(struct dir_file *df, struct dentry *dentry, bool anew)
 {
 	struct inode *dir = d_inode(dentry);
 	struct vboxsf_sb *sbi = VBOXSF_SB(dir->i_sb);
@@ -210,7 +218,7 @@ static int dir_start(struct dir_file *df, struct dentry *dentry)
 	ret = -ENOMEM;
 	if (!handle)
 		goto out;
-	df->listing = sbi->o.cache <= VBOXSF_CACHE_STRICT ? NULL : listing_find(dir);
+	df->listing = anew || sbi->o.cache <= VBOXSF_CACHE_STRICT ? NULL : listing_find(dir);
 	if (df->listing) {
 		vboxsf_handle_put(handle);
 	} else {
@@ -247,7 +255,7 @@ static int vboxsf_dir_open(struct inode *dir, struct file *file)
 	if (vboxsf_attr_fresh(dir))
 		df->listing = listing_find(dir);
 	if (!df->listing)
-		ret = dir_start(df, file->f_path.dentry);
+		ret = dir_start(df, file->f_path.dentry, false);
 	if (ret) {
 		kfree(df);
 		if (ret == -ENOENT || ret == -ENOTDIR || ret == -ELOOP)
@@ -400,6 +408,46 @@ out:
 	return ret;
 }
 
+/**
+ * vboxsf_dir_asked() - The host was asked for a name, and it exists.
+ * @parent:	Its directory.
+ *
+ * Programs that look at one file after the other (git status, make) get most of them from listings
+ * made here: a call for hundreds of names.
+ *
+ * Context: Process context with the lock of the directory's inode, sleeps. No name of the
+ * directory is being looked up by the caller any more.
+ */
+void vboxsf_dir_asked(struct dentry *parent)
+{
+	struct inode *dir = d_inode(parent);
+	struct vboxsf_sb *sbi = VBOXSF_SB(dir->i_sb);
+	struct vboxsf_inode *vi = VBOXSF_I(dir);
+	struct dir_file df = {};
+	u32 asked, lists;
+
+	if (sbi->o.cache <= VBOXSF_CACHE_STRICT || !sbi->entry_ttl || !sbi->attr_ttl)
+		return;
+	spin_lock(&vi->lock);
+	if (time_after(jiffies, vi->asked_since + min(sbi->entry_ttl, sbi->attr_ttl))) {
+		vi->asked_since = jiffies;
+		vi->asked = 0;
+	}
+	asked = ++vi->asked;
+	spin_unlock(&vi->lock);
+	if (asked != ASKED_SOME && asked != ASKED_MANY)
+		return;
+	lists = asked == ASKED_SOME ? 1 : LISTS_OF_MANY;
+	/* It is only a help: who asked has got his answer. */
+	if (dir_start(&df, parent, true))
+		return;
+	while (lists-- && !df.listing->complete && !fatal_signal_pending(current)) {
+		if (fetch(&df, parent))
+			break;
+	}
+	dir_end(&df);
+}
+
 /* Find an entry by its number. Returns NULL if it is not among those read. */
 static struct entry *find_entry(struct dir_file *df, u32 index)
 {
@@ -446,7 +494,7 @@ static int vboxsf_iterate(struct file *file, struct dir_context *ctx)
 	}
 	/* That may have failed the last time. */
 	if (!df->listing) {
-		ret = dir_start(df, dentry);
+		ret = dir_start(df, dentry, false);
 		if (ret)
 			return ret;
 	}

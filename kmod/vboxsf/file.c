@@ -16,6 +16,9 @@
 /* Bytes the host copies in one call; what a person is ready to wait for who kills the program. */
 #define COPY_CHUNK	(64ull * 1024 * 1024)
 
+/* Bytes of one read or write that need not go through the cache. */
+#define LARGE		(1024u * 1024)
+
 /**
  * vboxsf_file_alloc() - What an open file keeps.
  * @handle:	Handle; consumed.
@@ -252,6 +255,22 @@ static ssize_t vboxsf_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct inode *inode = file_inode(file);
+/*
+ * A large read of what is not in the cache goes past it, the first time: a program that takes a
+ * file in such pieces mostly takes it once. What is read again is cached.
+ */
+static bool large_read(const struct kiocb *iocb, const struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct vboxsf_inode *vi = VBOXSF_I(inode);
+	size_t count = iov_iter_count(to);
+
+	return count >= LARGE && vboxsf_direct_possible(to) &&
+	       iocb->ki_pos + LARGE <= i_size_read(inode) &&
+	       iocb->ki_pos >= READ_ONCE(vi->read_past) &&
+	       !filemap_range_has_page(inode->i_mapping, iocb->ki_pos, iocb->ki_pos + count - 1);
+}
+
 	ssize_t ret;
 
 	if (wants_direct(iocb, to))
@@ -267,13 +286,19 @@ static ssize_t vboxsf_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	/* Memory that cannot be given to the host goes through the cache. */
 	iocb->ki_flags &= ~IOCB_DIRECT;
 	return generic_file_read_iter(iocb, to);
+		if (large_read(iocb, to)) {
+			ret = vboxsf_direct_read(iocb, to);
+			if (ret > 0)
+				WRITE_ONCE(VBOXSF_I(inode)->read_past, iocb->ki_pos);
+			return ret;
+		}
 }
 
 static ssize_t write_cached(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t size = i_size_read(inode);
-	int ret;
+	ssize_t ret, written;
 
 	/* Pages of content that was replaced must not be written over the new one. */
 	ret = vboxsf_drop_stale_pages(inode);
@@ -282,7 +307,14 @@ static ssize_t write_cached(struct kiocb *iocb, struct iov_iter *from)
 	if (iocb->ki_pos > size)
 		vboxsf_zero_tail(inode, size);
 	iocb->ki_flags &= ~IOCB_DIRECT;
-	return __generic_file_write_iter(iocb, from);
+	ret = file_modified(iocb->ki_filp);
+	if (ret)
+		return ret;
+	written = vboxsf_write_large(iocb, from);
+	if (!iov_iter_count(from))
+		return written;
+	ret = __generic_file_write_iter(iocb, from);
+	return ret < 0 && written ? written : written + ret;
 }
 
 static ssize_t write_direct(struct kiocb *iocb, struct iov_iter *from)
@@ -317,6 +349,7 @@ static ssize_t vboxsf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (!vboxsf_direct_possible(from))
 		direct = false;
 	/* Where the end is has to be known, but for appending, which the host does. */
+		 iov_iter_count(from) >= LARGE ||
 	if (iocb->ki_flags & IOCB_APPEND && !direct) {
 		ret = check_content(file);
 		if (ret)
@@ -353,7 +386,20 @@ static ssize_t vboxsf_splice_read(struct file *in, loff_t *ppos, struct pipe_ino
 static const struct vm_operations_struct vboxsf_vm_ops = {
 	.fault = filemap_fault,
 	.map_pages = filemap_map_pages,
-	.page_mkwrite = filemap_page_mkwrite,
+	.page_mkwrite = vboxsf_page_mkwrite,
+static vm_fault_t vboxsf_page_mkwrite(struct vm_fault *vmf)
+{
+	struct folio *folio = page_folio(vmf->page);
+
+	if (folio_test_large(folio)) {
+		vboxsf_break_down(file_inode(vmf->vma->vm_file), folio_pos(folio),
+				  folio_size(folio));
+		/* The page was unmapped: the fault comes again. */
+		return VM_FAULT_NOPAGE;
+	}
+	return filemap_page_mkwrite(vmf);
+}
+
 };
 
 static int vboxsf_mmap(struct file *file, struct vm_area_struct *vma)

@@ -225,6 +225,7 @@ static void setup_inode(struct inode *inode, const struct shfl_info *info)
 		inode->i_fop = &vboxsf_file_fops;
 		inode->i_mapping->a_ops = &vboxsf_file_aops;
 		break;
+		mapping_set_large_folios(inode->i_mapping);
 	case S_IFDIR:
 		inode->i_op = &vboxsf_dir_iops;
 		inode->i_fop = &vboxsf_dir_fops;

@@ -28,11 +28,12 @@ static struct workqueue_struct *io_wq;
  */
 int vboxsf_io_init(void)
 {
+	BUILD_BUG_ON(1u << MAX_PAGECACHE_ORDER > VBOXSF_IO_ROOM);
 	io_wq = alloc_workqueue("vboxsf", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!io_wq)
 		return -ENOMEM;
 	io_pool = mempool_create_kmalloc_pool(RESERVE, struct_size((struct vboxsf_io *)NULL, pages,
-								   VBOXSF_IO_PAGES));
+								   VBOXSF_IO_ROOM));
 	if (!io_pool) {
 		destroy_workqueue(io_wq);
 		return -ENOMEM;
@@ -126,8 +127,6 @@ void vboxsf_handle_put(struct vboxsf_handle *handle)
 {
 	bool last;
 
-	if (!handle)
-		return;
 	spin_lock(&VBOXSF_I(handle->inode)->lock);
 	last = refcount_dec_and_test(&handle->ref);
 	if (last)
@@ -334,7 +333,7 @@ static void io_resume(struct work_struct *work);
 /**
  * vboxsf_io_alloc() - Memory for a transfer.
  * @max:	Pages it is for.
- * @reserve:	Must succeed; @max is VBOXSF_IO_PAGES at most.
+ * @reserve:	Must succeed; @max is VBOXSF_IO_ROOM at most.
  *
  * Context: Process context, may sleep.
  * Return: The transfer, to be submitted or freed; NULL without memory.

@@ -62,6 +62,7 @@ static bool negative_is_fresh(struct dentry *dentry)
 static int vboxsf_d_revalidate(struct dentry *dentry, unsigned int flags)
 {
 	struct inode *inode = d_inode_rcu(dentry);
+	struct dentry *parent;
 	struct shfl_info info;
 	u64 change;
 	int ret;
@@ -93,7 +94,16 @@ static int vboxsf_d_revalidate(struct dentry *dentry, unsigned int flags)
 	vboxsf_entry_fresh(dentry);
 	WRITE_ONCE(VBOXSF_I(inode)->checked_by, current);
 	ret = vboxsf_drop_stale_pages(inode);
-	return ret ? ret : 1;
+	if (ret)
+		return ret;
+	/* Who changes the directory holds the lock himself, and asks for one name. */
+	parent = dget_parent(dentry);
+	if (inode_trylock_shared(d_inode(parent))) {
+		vboxsf_dir_asked(parent);
+		inode_unlock_shared(d_inode(parent));
+	}
+	dput(parent);
+	return 1;
 }
 
 /* The root, when it is reached by its mount point alone. */
@@ -126,6 +136,7 @@ static struct dentry *entry_found(struct inode *dir, struct dentry *dentry,
 
 static struct dentry *vboxsf_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
+	struct dentry *found;
 	struct shfl_info info;
 	int ret;
 
@@ -146,7 +157,10 @@ static struct dentry *vboxsf_lookup(struct inode *dir, struct dentry *dentry, un
 	}
 	if (ret)
 		return ERR_PTR(ret);
-	return entry_found(dir, dentry, &info);
+	found = entry_found(dir, dentry, &info);
+	if (!IS_ERR(found))
+		vboxsf_dir_asked(dentry->d_parent);
+	return found;
 }
 
 /*

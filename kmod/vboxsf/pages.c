@@ -3,8 +3,9 @@
  * The page cache of files and links: read-ahead, write-back, mappings. Each READ or WRITE carries
  * as many neighbouring pages as a request holds, several are in flight at once.
  *
- * Folios are of one page. A page is up to date as a whole or not at all: what a write leaves open
- * is read first, unless it lies behind the end of the file.
+ * A folio is up to date as a whole or not at all: what a write leaves open is read first, unless it
+ * lies behind the end of the file. Reading ahead makes large folios; what is going to be written is
+ * broken down to pages before, so that no more of the host's file is replaced than was written.
  */
 #include <linux/backing-dev.h>
 #include <linux/highmem.h>
@@ -15,21 +16,25 @@
 
 #include "vboxsf.h"
 
+/* Writes make folios of so many pages where they cover them. */
+#define WRITE_ORDER	4
+
 /* The pages were read, or not. What lies behind the end of the file is zero. */
 static void read_end(struct vboxsf_io *io, int error)
 {
 	size_t valid = io->done;
-	u32 i;
+	u32 i = 0;
 
-	for (i = 0; i < io->count; i++) {
+	while (i < io->count) {
 		struct folio *folio = page_folio(io->pages[i]);
 
+		i += folio_nr_pages(folio);
 		if (!error) {
-			size_t here = min_t(size_t, valid, PAGE_SIZE);
+			size_t here = min_t(size_t, valid, folio_size(folio));
 
 			valid -= here;
-			if (here < PAGE_SIZE)
-				folio_zero_segment(folio, here, PAGE_SIZE);
+			if (here < folio_size(folio))
+				folio_zero_segment(folio, here, folio_size(folio));
 			folio_mark_uptodate(folio);
 		}
 		folio_unlock(folio);
@@ -50,6 +55,14 @@ static struct vboxsf_io *read_begin(struct inode *inode, struct vboxsf_handle *h
 	io->pos = pos;
 	io->end = read_end;
 	return io;
+}
+
+static void io_add_folio(struct vboxsf_io *io, struct folio *folio, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		io->pages[io->count++] = folio_page(folio, i);
 }
 
 static void read_submit(struct vboxsf_io *io)
@@ -84,30 +97,25 @@ static void vboxsf_readahead(struct readahead_control *rac)
 	/* What is left is unlocked by the caller, and read page by page if needed. */
 	if (!handle)
 		return;
-	for (;;) {
-		if (!io) {
-			if (!readahead_count(rac))
-				break;
-			io = read_begin(inode, handle, readahead_pos(rac),
-					min_t(u32, readahead_count(rac), max));
-			if (!io)
-				break;
-		}
-		folio = readahead_folio(rac);
-		if (folio)
-			io->pages[io->count++] = folio_page(folio, 0);
-		if (!folio || io->count == io->max) {
-			if (io->count) {
-				read_submit(io);
-			} else {
-				vboxsf_handle_put(io->handle);
-				vboxsf_io_free(io);
-			}
+	while ((folio = readahead_folio(rac))) {
+		u32 count = folio_nr_pages(folio);
+
+		if (io && io->count + count > io->max) {
+			read_submit(io);
 			io = NULL;
 		}
-		if (!folio)
+		/* What is counted here includes the folio. */
+		if (!io)
+			io = read_begin(inode, handle, folio_pos(folio),
+					max(min_t(u32, readahead_count(rac), max), count));
+		if (!io) {
+			folio_unlock(folio);
 			break;
+		}
+		io_add_folio(io, folio, count);
 	}
+	if (io)
+		read_submit(io);
 	vboxsf_handle_put(handle);
 }
 
@@ -118,13 +126,13 @@ static int vboxsf_read_folio(struct file *file, struct folio *folio)
 	struct vboxsf_io *io = NULL;
 
 	if (handle)
-		io = read_begin(inode, handle, folio_pos(folio), 1);
+		io = read_begin(inode, handle, folio_pos(folio), folio_nr_pages(folio));
 	vboxsf_handle_put(handle);
 	if (!io) {
 		folio_unlock(folio);
 		return handle ? -ENOMEM : -EBADF;
 	}
-	io->pages[io->count++] = folio_page(folio, 0);
+	io_add_folio(io, folio, folio_nr_pages(folio));
 	read_submit(io);
 	return 0;
 }
@@ -144,12 +152,16 @@ bool vboxsf_dirty(struct inode *inode)
 
 static void write_end_io(struct vboxsf_io *io, int error)
 {
-	u32 i;
+	u32 i = 0;
 
 	if (error)
 		mapping_set_error(io->inode->i_mapping, error);
-	for (i = 0; i < io->count; i++)
-		folio_end_writeback(page_folio(io->pages[i]));
+	while (i < io->count) {
+		struct folio *folio = page_folio(io->pages[i]);
+
+		i += folio_nr_pages(folio);
+		folio_end_writeback(folio);
+	}
 	vboxsf_io_free(io);
 }
 
@@ -192,7 +204,7 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 	u32 max = min(VBOXSF_SB(pass->inode->i_sb)->o.io_pages, VBOXSF_IO_PAGES);
 	loff_t size = i_size_read(pass->inode), pos = folio_pos(folio);
 	struct vboxsf_io *io = pass->io;
-	u32 length;
+	u32 length, count;
 	int error;
 
 	/* Truncated meanwhile. */
@@ -200,11 +212,12 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 		folio_unlock(folio);
 		return 0;
 	}
-	length = min_t(loff_t, size - pos, PAGE_SIZE);
-	if (length < PAGE_SIZE)
-		folio_zero_segment(folio, length, PAGE_SIZE);
+	length = min_t(loff_t, size - pos, folio_size(folio));
+	if (length < folio_size(folio))
+		folio_zero_segment(folio, length, folio_size(folio));
+	count = DIV_ROUND_UP(length, PAGE_SIZE);
 
-	if (io && (io->count == io->max || io->pos + io->length != pos)) {
+	if (io && (io->count + count > io->max || io->pos + io->length != pos)) {
 		write_submit(pass);
 		io = NULL;
 	}
@@ -215,7 +228,7 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 			folio_unlock(folio);
 			return error;
 		}
-		io = vboxsf_io_alloc(max, true);
+		io = vboxsf_io_alloc(max(max, count), true);
 		vboxsf_handle_get(pass->handle);
 		io->handle = pass->handle;
 		io->inode = pass->inode;
@@ -224,7 +237,7 @@ static int write_folio(struct folio *folio, struct writeback_control *wbc, void 
 		io->end = write_end_io;
 		pass->io = io;
 	}
-	io->pages[io->count++] = folio_page(folio, 0);
+	io_add_folio(io, folio, count);
 	io->length += length;
 	folio_start_writeback(folio);
 	folio_unlock(folio);
@@ -251,12 +264,31 @@ static int vboxsf_writepages(struct address_space *mapping, struct writeback_con
 	return ret;
 }
 
+/**
+ * vboxsf_break_down() - Have a part of a file in the cache by the page.
+ * @inode:	Regular file.
+ * @pos:	Where the part starts.
+ * @length:	Its bytes.
+ *
+ * No more large folios are made of the file: who writes to it once will do so again.
+ *
+ * Context: Process context, sleeps; no folio is locked by the caller.
+ */
+void vboxsf_break_down(struct inode *inode, loff_t pos, size_t length)
+{
+	struct address_space *mapping = inode->i_mapping;
+
+	vboxsf_clear_large_folios(mapping);
+	filemap_write_and_wait_range(mapping, pos, pos + length - 1);
+	invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, (pos + length - 1) >> PAGE_SHIFT);
+}
+
 /* Get a page for writing. Returns it locked, and up to date but for what is about to be written. */
 static int write_begin_folio(struct file *file, struct address_space *mapping, loff_t pos,
 			     unsigned int len, struct folio **foliop)
 {
 	struct inode *inode = mapping->host;
-	bool asked = false;
+	bool asked = false, broken = false;
 	struct folio *folio;
 	size_t from, to;
 	int ret;
@@ -265,14 +297,25 @@ again:
 	folio = vboxsf_get_folio(mapping, pos >> PAGE_SHIFT, FGP_LOCK | FGP_WRITE | FGP_CREAT);
 	if (!folio)
 		return -ENOMEM;
+	/* Should it be there again, it is written as a whole. */
+	if (folio_test_large(folio) && !broken) {
+		loff_t start = folio_pos(folio);
+		size_t size = folio_size(folio);
+
+		broken = true;
+		folio_unlock(folio);
+		folio_put(folio);
+		vboxsf_break_down(inode, start, size);
+		goto again;
+	}
 	*foliop = folio;
-	from = offset_in_page(pos);
+	from = offset_in_folio(folio, pos);
 	to = from + len;
-	if (folio_test_uptodate(folio) || len == PAGE_SIZE)
+	if (folio_test_uptodate(folio) || len == folio_size(folio))
 		return 0;
 	/* Nothing of the file is in the page, or the write covers all of that. */
 	if (folio_pos(folio) >= i_size_read(inode) || (!from && pos + len >= i_size_read(inode))) {
-		folio_zero_segments(folio, 0, from, to, PAGE_SIZE);
+		folio_zero_segments(folio, 0, from, to, folio_size(folio));
 		return 0;
 	}
 	if (asked) {
@@ -347,6 +390,51 @@ static int vboxsf_write_end(struct file *file, struct address_space *mapping, lo
 #endif
 
 /**
+ * vboxsf_write_large() - Write what covers large folios that are not in the cache.
+ * @iocb:	File and position, checked; the latter is advanced.
+ * @from:	Data; advanced.
+ *
+ * Context: Process context with the inode's lock, sleeps.
+ * Return: Bytes written; what is left is to be written by the page.
+ */
+size_t vboxsf_write_large(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct address_space *mapping = iocb->ki_filp->f_mapping;
+	gfp_t gfp = mapping_gfp_mask(mapping) | __GFP_NOWARN | __GFP_NORETRY;
+	const size_t size = PAGE_SIZE << WRITE_ORDER;
+	struct inode *inode = mapping->host;
+	size_t written = 0, copied;
+	struct folio *folio;
+
+	while (mapping_large_folio_support(mapping) && iov_iter_count(from) >= size &&
+	       IS_ALIGNED(iocb->ki_pos, size) && !fatal_signal_pending(current) &&
+	       !filemap_range_has_page(mapping, iocb->ki_pos, iocb->ki_pos + size - 1)) {
+		folio = filemap_alloc_folio(gfp, WRITE_ORDER);
+		if (!folio)
+			break;
+		/* Nobody sees the folio yet: it cannot be what the data is read from. */
+		copied = copy_page_from_iter(folio_page(folio, 0), 0, size, from);
+		if (copied == size)
+			folio_mark_uptodate(folio);
+		if (copied < size ||
+		    filemap_add_folio(mapping, folio, iocb->ki_pos >> PAGE_SHIFT, gfp)) {
+			iov_iter_revert(from, copied);
+			folio_put(folio);
+			break;
+		}
+		iocb->ki_pos += size;
+		written += size;
+		if (iocb->ki_pos > i_size_read(inode))
+			i_size_write(inode, iocb->ki_pos);
+		folio_mark_dirty(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		balance_dirty_pages_ratelimited(mapping);
+	}
+	return written;
+}
+
+/**
  * vboxsf_zero_tail() - Zero what a mapping may have left behind the end of a file.
  * @inode:	Regular file that is about to grow; its lock is held.
  * @from:	Its end.
@@ -363,7 +451,7 @@ void vboxsf_zero_tail(struct inode *inode, loff_t from)
 	if (!folio)
 		return;
 	if (folio_test_uptodate(folio))
-		folio_zero_segment(folio, offset_in_page(from), PAGE_SIZE);
+		folio_zero_segment(folio, offset_in_folio(folio, from), folio_size(folio));
 	folio_unlock(folio);
 	folio_put(folio);
 }

@@ -29,6 +29,8 @@
 /* So many pages fit a request of one page; also the read-ahead window. */
 #define VBOXSF_IO_PAGES		480u
 #define VBOXSF_IO_PAGES_MAX	32768u
+/* Also a folio as large as they get. */
+#define VBOXSF_IO_ROOM		512u
 #define VBOXSF_DIR_BUFFER	(64u * 1024)
 #define VBOXSF_DIR_BUFFER_MAX	(16u * 1024 * 1024)
 #define VBOXSF_MODE_UNSET	((umode_t)~0)
@@ -197,9 +199,12 @@ struct vboxsf_inode {
 	struct inode vfs_inode;
 	spinlock_t lock;		/* see above */
 	u32 dev;
+ * @read_past:	Of a file: where reads past the cache have got to.
 	u64 ino;
 	bool has_id;
 	struct list_head handles;
+ * @asked:	Of a directory: names that were asked for, and exist, since @asked_since.
+ * @asked_since: Likewise; jiffies.
 	struct vboxsf_handle *keep;
 	bool attr_valid;
 	unsigned long attr_time;
@@ -225,9 +230,12 @@ struct vboxsf_inode {
  * struct vboxsf_call - An asynchronous call that ends soon.
  * @call:	For vboxguest.
  * @parms:	Parameters.
+	loff_t read_past;
  * @node:	In vboxsf_sb.calls.
  * @sbi:	Mount.
  * @start:	When it was submitted; jiffies.
+	u32 asked;
+	unsigned long asked_since;
  * @done:	Called when it ended; may free the structure, may sleep.
  */
 struct vboxsf_call {
@@ -435,6 +443,8 @@ struct inode *vboxsf_inode_alloc(struct super_block *sb);
 void vboxsf_inode_free(struct inode *inode);
 void vboxsf_inode_evict(struct inode *inode);
 struct inode *vboxsf_inode_get(struct super_block *sb, struct inode *dir, const struct qstr *name,
+size_t vboxsf_write_large(struct kiocb *iocb, struct iov_iter *from);
+void vboxsf_break_down(struct inode *inode, loff_t pos, size_t length);
 			       const struct shfl_info *info);
 bool vboxsf_inode_same(struct inode *inode, const struct shfl_info *info);
 bool vboxsf_info_valid(const struct shfl_info *info);
@@ -481,3 +491,4 @@ void vboxsf_notify_stop(struct vboxsf_sb *sbi);
 int vboxsf_permission(struct vboxsf_idmap *idmap, struct inode *inode, int mask);
 
 #endif
+void vboxsf_dir_asked(struct dentry *parent);

@@ -64,6 +64,20 @@ static inline struct folio *vboxsf_get_folio(struct address_space *mapping, pgof
 	return IS_ERR(folio) ? NULL : folio;
 }
 
+/* No large folios from now on, of a mapping that is in use. */
+static inline void vboxsf_clear_large_folios(struct address_space *mapping)
+{
+#ifdef AS_FOLIO_ORDER_MASK
+	unsigned long flags = READ_ONCE(mapping->flags);
+
+	while (!try_cmpxchg(&mapping->flags, &flags,
+			    flags & ~(unsigned long)AS_FOLIO_ORDER_MASK))
+		;
+#else
+	clear_bit(AS_LARGE_FOLIO_SUPPORT, &mapping->flags);
+#endif
+}
+
 static inline ssize_t vboxsf_generic_splice_read(struct file *in, loff_t *ppos,
 						 struct pipe_inode_info *pipe, size_t len,
 						 unsigned int flags)

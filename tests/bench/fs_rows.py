@@ -127,7 +127,7 @@ def _names() -> list[Row]:
 
 
 def _programs() -> list[Row]:
-    git = ("env", "HOME=/root", "git", "-C", "{dir}/repository-{peer}", "status")
+    git = ("env", "HOME=/root", "/usr/bin/git", "-C", "{dir}/repository-{peer}", "status")
     return [
         Row("git", f"git status of {REPOSITORY_FILES:,} files", "ms", 1, ("run", *git), "file",
             REPOSITORY_FILES, warm=git, quick=False, wants=["best peer"]),

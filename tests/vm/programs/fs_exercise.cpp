@@ -47,6 +47,7 @@ constexpr const char* kUsage = R"text(usage: fs-exercise COMMAND
   hold FILE                    opens, says so, and waits for standard input to end
   mount-data SHARE DIR FILE    mount(2) with the file's content as data
   sum FILE                     sum of a file read with read(2), then with a mapping
+  neighbours FILE              reads it, waits like hold, writes its start and, mapped, its middle
 )text";
 
 [[noreturn]] __attribute__((format(printf, 1, 2))) void fail(const char* format, ...) {
@@ -837,6 +838,29 @@ void sum(const std::string& path) {
               static_cast<uintmax_t>(by_map));
 }
 
+/// Reads a file, also by a mapping, waits for the end of input, and writes two places of it.
+void neighbours(const std::string& path) {
+  File file(path, O_RDWR);
+  const auto size = static_cast<std::size_t>(size_of(file));
+  // In pieces that are cached.
+  for (std::size_t at = 0; at < size; at += 65536) {
+    CHECK(read_some(file, 65536, static_cast<off_t>(at)).size() == 65536);
+  }
+  auto* memory =
+      static_cast<std::uint8_t*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+  CHECK(memory != MAP_FAILED);
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < size; ++i) sum += memory[i];
+  std::printf("open %ju\n", static_cast<uintmax_t>(sum));
+  std::fflush(stdout);
+  char byte;
+  while (read(0, &byte, 1) > 0) {
+  }
+  write_all(file, Bytes(5, 'g'), 0);
+  std::memset(memory + size / 2, 'g', 5);
+  munmap(memory, size);
+}
+
 void mount_data(const std::string& share, const std::string& directory, const std::string& data) {
   Bytes page = read_some(File(data, O_RDONLY), 4096, 0);
   page.resize(4096);
@@ -884,6 +908,8 @@ int main(int argc, char** argv) {
     hold(path);
   else if (command == "sum")
     sum(path);
+  else if (command == "neighbours")
+    neighbours(path);
   else {
     std::fputs(kUsage, stderr);
     return 2;
