@@ -227,6 +227,10 @@ static int vboxsf_release(struct inode *inode, struct file *file)
 			vboxsf_handle_get(handle);
 			vboxsf_handle_settle(handle);
 		}
+		if (!keep) {
+			vf->handle = NULL;
+			vboxsf_idle_put(handle);
+		}
 	}
 	vboxsf_file_free(vf);
 	return 0;
@@ -251,10 +255,6 @@ static bool wants_direct(const struct kiocb *iocb, const struct iov_iter *iter)
 	       vboxsf_direct_possible(iter);
 }
 
-static ssize_t vboxsf_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct file *file = iocb->ki_filp;
-	struct inode *inode = file_inode(file);
 /*
  * A large read of what is not in the cache goes past it, the first time: a program that takes a
  * file in such pieces mostly takes it once. What is read again is cached.
@@ -271,6 +271,10 @@ static bool large_read(const struct kiocb *iocb, const struct iov_iter *to)
 	       !filemap_range_has_page(inode->i_mapping, iocb->ki_pos, iocb->ki_pos + count - 1);
 }
 
+static ssize_t vboxsf_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
 	ssize_t ret;
 
 	if (wants_direct(iocb, to))
@@ -282,16 +286,16 @@ static bool large_read(const struct kiocb *iocb, const struct iov_iter *to)
 		ret = check_content(file);
 		if (ret)
 			return ret;
-	}
-	/* Memory that cannot be given to the host goes through the cache. */
-	iocb->ki_flags &= ~IOCB_DIRECT;
-	return generic_file_read_iter(iocb, to);
 		if (large_read(iocb, to)) {
 			ret = vboxsf_direct_read(iocb, to);
 			if (ret > 0)
 				WRITE_ONCE(VBOXSF_I(inode)->read_past, iocb->ki_pos);
 			return ret;
 		}
+	}
+	/* Memory that cannot be given to the host goes through the cache. */
+	iocb->ki_flags &= ~IOCB_DIRECT;
+	return generic_file_read_iter(iocb, to);
 }
 
 static ssize_t write_cached(struct kiocb *iocb, struct iov_iter *from)
@@ -345,11 +349,11 @@ static ssize_t vboxsf_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	inode_lock(inode);
 	direct = iocb->ki_flags & IOCB_DIRECT || cache <= VBOXSF_CACHE_STRICT ||
 		 (iocb->ki_flags & IOCB_APPEND && cache != VBOXSF_CACHE_ALWAYS) ||
+		 iov_iter_count(from) >= LARGE ||
 		 !(vf->handle->flags & SHFL_CF_READ);
 	if (!vboxsf_direct_possible(from))
 		direct = false;
 	/* Where the end is has to be known, but for appending, which the host does. */
-		 iov_iter_count(from) >= LARGE ||
 	if (iocb->ki_flags & IOCB_APPEND && !direct) {
 		ret = check_content(file);
 		if (ret)
@@ -383,10 +387,6 @@ static ssize_t vboxsf_splice_read(struct file *in, loff_t *ppos, struct pipe_ino
 	return ret ? ret : vboxsf_generic_splice_read(in, ppos, pipe, len, flags);
 }
 
-static const struct vm_operations_struct vboxsf_vm_ops = {
-	.fault = filemap_fault,
-	.map_pages = filemap_map_pages,
-	.page_mkwrite = vboxsf_page_mkwrite,
 static vm_fault_t vboxsf_page_mkwrite(struct vm_fault *vmf)
 {
 	struct folio *folio = page_folio(vmf->page);
@@ -400,6 +400,10 @@ static vm_fault_t vboxsf_page_mkwrite(struct vm_fault *vmf)
 	return filemap_page_mkwrite(vmf);
 }
 
+static const struct vm_operations_struct vboxsf_vm_ops = {
+	.fault = filemap_fault,
+	.map_pages = filemap_map_pages,
+	.page_mkwrite = vboxsf_page_mkwrite,
 };
 
 static int vboxsf_mmap(struct file *file, struct vm_area_struct *vma)

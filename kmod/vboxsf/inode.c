@@ -94,6 +94,7 @@ void vboxsf_inode_evict(struct inode *inode)
 	clear_inode(inode);
 	vboxsf_listing_drop(inode);
 	vboxsf_handle_put(VBOXSF_I(inode)->keep);
+	vboxsf_handle_put(vboxsf_idle_take(inode));
 }
 
 /**
@@ -224,8 +225,8 @@ static void setup_inode(struct inode *inode, const struct shfl_info *info)
 		inode->i_op = &vboxsf_file_iops;
 		inode->i_fop = &vboxsf_file_fops;
 		inode->i_mapping->a_ops = &vboxsf_file_aops;
-		break;
 		mapping_set_large_folios(inode->i_mapping);
+		break;
 	case S_IFDIR:
 		inode->i_op = &vboxsf_dir_iops;
 		inode->i_fop = &vboxsf_dir_fops;
@@ -652,6 +653,7 @@ int vboxsf_setattr(struct vboxsf_idmap *idmap, struct dentry *dentry, struct iat
 	struct vboxsf_file *file = NULL;
 	struct vboxsf_handle *handle;
 	u32 wanted;
+	bool idle;
 	int ret;
 
 	ret = setattr_prepare(idmap, dentry, attr);
@@ -677,6 +679,13 @@ int vboxsf_setattr(struct vboxsf_idmap *idmap, struct dentry *dentry, struct iat
 
 	wanted = attr->ia_valid & ATTR_SIZE ? SHFL_CF_WRITE : 0;
 	handle = S_ISREG(inode->i_mode) ? vboxsf_handle_find(inode, wanted) : NULL;
+	idle = S_ISREG(inode->i_mode) && !handle;
+	if (idle)
+		handle = vboxsf_idle_take(inode);
+	if (idle && handle && (handle->flags & wanted) != wanted) {
+		vboxsf_handle_put(handle);
+		handle = NULL;
+	}
 	if (!handle)
 		handle = vboxsf_handle_open(inode, dentry, wanted | SHFL_CF_ATTR_READ |
 					    SHFL_CF_ATTR_WRITE |
@@ -693,6 +702,9 @@ int vboxsf_setattr(struct vboxsf_idmap *idmap, struct dentry *dentry, struct iat
 	}
 	if (!ret && attr->ia_valid & (ATTR_MODE | ATTR_ATIME | ATTR_MTIME))
 		ret = set_info(inode, handle, attr);
-	vboxsf_handle_put(handle);
+	if (idle)
+		vboxsf_idle_put(handle);
+	else
+		vboxsf_handle_put(handle);
 	return ret;
 }

@@ -100,7 +100,13 @@ void vboxsf_handle_get(struct vboxsf_handle *handle)
 	refcount_inc(&handle->ref);
 }
 
-static void handle_close(struct vboxsf_handle *handle)
+/**
+ * vboxsf_handle_close() - Close a handle that nobody has any more, without waiting.
+ * @handle:	Handle; gone afterwards. Its inode need not be there any more.
+ *
+ * Context: Process context.
+ */
+void vboxsf_handle_close(struct vboxsf_handle *handle)
 {
 	struct vboxsf_sb *sbi = handle->sbi;
 	unsigned int nofs;
@@ -118,12 +124,13 @@ static void handle_close(struct vboxsf_handle *handle)
 }
 
 /**
- * vboxsf_handle_put() - Drop a reference; the last one closes, without waiting.
- * @handle:	Handle or NULL.
+ * vboxsf_handle_let_go() - Drop a reference.
+ * @handle:	Handle.
  *
- * Context: Process context; the inode is alive.
+ * Context: Any; the inode is alive.
+ * Return: true if it was the last one: vboxsf_handle_close() is due.
  */
-void vboxsf_handle_put(struct vboxsf_handle *handle)
+bool vboxsf_handle_let_go(struct vboxsf_handle *handle)
 {
 	bool last;
 
@@ -132,9 +139,37 @@ void vboxsf_handle_put(struct vboxsf_handle *handle)
 	if (last)
 		list_del_init(&handle->node);
 	spin_unlock(&VBOXSF_I(handle->inode)->lock);
-	if (!last)
-		return;
-	handle_close(handle);
+	return last;
+}
+
+/**
+ * vboxsf_handle_put() - Drop a reference; the last one closes, without waiting.
+ * @handle:	Handle or NULL.
+ *
+ * Context: Process context; the inode is alive.
+ */
+void vboxsf_handle_put(struct vboxsf_handle *handle)
+{
+	if (handle && vboxsf_handle_let_go(handle))
+		vboxsf_handle_close(handle);
+}
+
+/**
+ * vboxsf_handle_hide() - Say whether a handle can be found by its inode.
+ * @handle:	Handle with a reference of the caller's.
+ * @hidden:	It cannot.
+ *
+ * Context: Any; the inode is alive.
+ */
+void vboxsf_handle_hide(struct vboxsf_handle *handle, bool hidden)
+{
+	struct vboxsf_inode *vi = VBOXSF_I(handle->inode);
+
+	spin_lock(&vi->lock);
+	list_del_init(&handle->node);
+	if (!hidden)
+		list_add_tail(&handle->node, &vi->handles);
+	spin_unlock(&vi->lock);
 }
 
 /**
@@ -156,7 +191,7 @@ void vboxsf_handle_abandon(struct vboxsf_sb *sbi, u64 id, u32 generation)
 	handle->sbi = sbi;
 	handle->id = id;
 	handle->generation = generation;
-	handle_close(handle);
+	vboxsf_handle_close(handle);
 }
 
 /**

@@ -395,6 +395,7 @@ static int remove(struct inode *dir, struct dentry *dentry, u32 flags)
 	struct inode *inode = d_inode(dentry);
 	int ret;
 
+	vboxsf_handle_put(vboxsf_idle_take(inode));
 	ret = vboxsf_shfl_remove(VBOXSF_SB(dir->i_sb), dentry, flags);
 	if (ret == -ENOENT) {
 		/* Somebody on the host was faster. */

@@ -110,6 +110,7 @@ static struct vboxsf_sb *sb_new(struct super_block *sb, struct fs_context *fc)
 	mutex_init(&sbi->statfs_lock);
 	vboxsf_calls_init(sbi);
 	vboxsf_notify_init(sbi);
+	vboxsf_idle_init(sbi);
 	return sbi;
 }
 
@@ -194,6 +195,7 @@ static void vboxsf_kill_sb(struct super_block *sb)
 	kill_anon_super(sb);
 	if (!sbi)
 		return;
+	vboxsf_idle_stop(sbi);
 	vboxsf_calls_wait(sbi);
 	vboxsf_client_stop(sbi);
 	vboxsf_options_free(&sbi->o);

@@ -132,6 +132,10 @@ struct vboxsf_notify {
  * @epoch:	What was learned before this time (jiffies) is not trusted any more.
  * @list_bytes:	Bytes of directory listings kept with inodes.
  * @notify:	Change notification.
+ * @idle_lock:	Protects the members below, and vboxsf_inode.idle.
+ * @idle:	Handles that are kept after the last close, oldest first; idle.c.
+ * @idle_count:	Their number.
+ * @idle_work:	Closes them.
  */
 struct vboxsf_sb {
 	struct super_block *sb;
@@ -163,6 +167,11 @@ struct vboxsf_sb {
 	unsigned long epoch;
 	atomic_long_t list_bytes;
 	struct vboxsf_notify notify;
+
+	spinlock_t idle_lock;		/* the following */
+	struct list_head idle;
+	u32 idle_count;
+	struct delayed_work idle_work;
 };
 
 /**
@@ -174,6 +183,7 @@ struct vboxsf_sb {
  * @has_id:	The host tells identities.
  * @generation:	Identity without @has_id: hash of the path is i_ino.
  * @handles:	Open handles of the host.
+ * @idle:	A handle that is kept for a moment, and not in @handles; vboxsf_sb.idle_lock.
  * @keep:	One of them, kept for pages that are written after the last close.
  * @attr_valid:	Attributes were asked for and nothing says they are wrong.
  * @attr_time:	When; jiffies.
@@ -189,9 +199,12 @@ struct vboxsf_sb {
  * @seen_ctime:	Change time, ns.
  * @seen_size:	Size.
  * @stale:	Not 0: the page cache is of older content and has to go. Counts.
+ * @read_past:	Of a file: where reads past the cache have got to.
  * @version:	Of a directory: changes when entries may have.
  * @listing:	Of a directory: all of its entries, if known.
  * @looked_up:	Of a directory: the host was asked for an entry.
+ * @asked:	Of a directory: names that were asked for, and exist, since @asked_since.
+ * @asked_since: Likewise; jiffies.
  * @watch:	Id of the host's watch, 0: none; vboxsf_notify.lock.
  * @watch_node:	In vboxsf_notify.watches; its lock.
  */
@@ -199,12 +212,10 @@ struct vboxsf_inode {
 	struct inode vfs_inode;
 	spinlock_t lock;		/* see above */
 	u32 dev;
- * @read_past:	Of a file: where reads past the cache have got to.
 	u64 ino;
 	bool has_id;
 	struct list_head handles;
- * @asked:	Of a directory: names that were asked for, and exist, since @asked_since.
- * @asked_since: Likewise; jiffies.
+	struct vboxsf_handle *idle;
 	struct vboxsf_handle *keep;
 	bool attr_valid;
 	unsigned long attr_time;
@@ -219,9 +230,12 @@ struct vboxsf_inode {
 	s64 seen_mtime;
 	s64 seen_ctime;
 	u64 seen_size;
+	loff_t read_past;
 	unsigned long version;
 	struct vboxsf_listing *listing;
 	bool looked_up;
+	u32 asked;
+	unsigned long asked_since;
 	u32 watch;
 	struct list_head watch_node;
 };
@@ -230,12 +244,9 @@ struct vboxsf_inode {
  * struct vboxsf_call - An asynchronous call that ends soon.
  * @call:	For vboxguest.
  * @parms:	Parameters.
-	loff_t read_past;
  * @node:	In vboxsf_sb.calls.
  * @sbi:	Mount.
  * @start:	When it was submitted; jiffies.
-	u32 asked;
-	unsigned long asked_since;
  * @done:	Called when it ended; may free the structure, may sleep.
  */
 struct vboxsf_call {
@@ -259,6 +270,8 @@ struct vboxsf_call {
  * @flags:	SHFL_CF_READ, _WRITE, _APPEND, _DIRECTORY.
  * @reopen:	Held while it is opened again. Sleeping.
  * @close:	For closing it.
+ * @idle_node:	In vboxsf_sb.idle.
+ * @idle_since:	When it got there; jiffies.
  */
 struct vboxsf_handle {
 	refcount_t ref;
@@ -270,6 +283,8 @@ struct vboxsf_handle {
 	u32 flags;
 	struct mutex reopen;		/* @id, @generation */
 	struct vboxsf_call close;
+	struct list_head idle_node;
+	unsigned long idle_since;
 };
 
 /**
@@ -359,6 +374,9 @@ struct vboxsf_handle *vboxsf_handle_new(struct inode *inode, u64 id, u32 generat
 struct vboxsf_handle *vboxsf_handle_open(struct inode *inode, struct dentry *dentry, u32 flags);
 void vboxsf_handle_get(struct vboxsf_handle *handle);
 void vboxsf_handle_put(struct vboxsf_handle *handle);
+bool vboxsf_handle_let_go(struct vboxsf_handle *handle);
+void vboxsf_handle_close(struct vboxsf_handle *handle);
+void vboxsf_handle_hide(struct vboxsf_handle *handle, bool hidden);
 void vboxsf_handle_abandon(struct vboxsf_sb *sbi, u64 id, u32 generation);
 int vboxsf_handle_reopen(struct vboxsf_handle *handle, u64 before);
 struct vboxsf_handle *vboxsf_handle_find(struct inode *inode, u32 flags);
@@ -415,10 +433,18 @@ struct vboxsf_io *vboxsf_io_alloc(u32 max, bool reserve);
 void vboxsf_io_free(struct vboxsf_io *io);
 void vboxsf_io_submit(struct vboxsf_io *io);
 
+/* idle.c: handles that may be wanted again. */
+void vboxsf_idle_init(struct vboxsf_sb *sbi);
+void vboxsf_idle_stop(struct vboxsf_sb *sbi);
+void vboxsf_idle_put(struct vboxsf_handle *handle);
+struct vboxsf_handle *vboxsf_idle_take(struct inode *inode);
+
 /* pages.c: the page cache. */
 extern const struct address_space_operations vboxsf_file_aops;
 extern const struct address_space_operations vboxsf_symlink_aops;
 int vboxsf_drop_stale_pages(struct inode *inode);
+size_t vboxsf_write_large(struct kiocb *iocb, struct iov_iter *from);
+void vboxsf_break_down(struct inode *inode, loff_t pos, size_t length);
 void vboxsf_zero_tail(struct inode *inode, loff_t from);
 bool vboxsf_dirty(struct inode *inode);
 
@@ -443,8 +469,6 @@ struct inode *vboxsf_inode_alloc(struct super_block *sb);
 void vboxsf_inode_free(struct inode *inode);
 void vboxsf_inode_evict(struct inode *inode);
 struct inode *vboxsf_inode_get(struct super_block *sb, struct inode *dir, const struct qstr *name,
-size_t vboxsf_write_large(struct kiocb *iocb, struct iov_iter *from);
-void vboxsf_break_down(struct inode *inode, loff_t pos, size_t length);
 			       const struct shfl_info *info);
 bool vboxsf_inode_same(struct inode *inode, const struct shfl_info *info);
 bool vboxsf_info_valid(const struct shfl_info *info);
@@ -473,6 +497,7 @@ void vboxsf_entry_expire(struct dentry *dentry);
 /* dir.c: open directories. */
 extern const struct file_operations vboxsf_dir_fops;
 void vboxsf_listing_drop(struct inode *dir);
+void vboxsf_dir_asked(struct dentry *parent);
 
 /* options.c */
 extern const struct fs_parameter_spec vboxsf_parameters[];
@@ -491,4 +516,3 @@ void vboxsf_notify_stop(struct vboxsf_sb *sbi);
 int vboxsf_permission(struct vboxsf_idmap *idmap, struct inode *inode, int mask);
 
 #endif
-void vboxsf_dir_asked(struct dentry *parent);

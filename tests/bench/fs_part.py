@@ -33,6 +33,7 @@ SECONDS = 900
 SLOW_SECONDS = 1.5
 CHURN = 100_000
 HELD = 4000
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,15 @@ PEERS = {peer.name: peer for peer in (
 
 
 def processor_seconds(pid: int) -> tuple[float, float]:
-    """Of a process's threads, and of those of them that are a guest's processors."""
-    total = guest = 0.0
+    """Of a process, also of threads that have ended, and of its threads that are a guest's processors."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    total = (int(fields[11]) + int(fields[12])) / TICKS
+    guest = 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
-            seconds = int((task / "schedstat").read_text(encoding="ascii").split()[0]) / 1e9
-            total += seconds
             if (task / "comm").read_text(encoding="ascii").startswith("CPU "):
-                guest += seconds
+                nanoseconds = (task / "schedstat").read_text(encoding="ascii").split()[0]
+                guest += int(nanoseconds) / 1e9
         except FileNotFoundError:
             pass  # it has ended meanwhile
     return total, guest
