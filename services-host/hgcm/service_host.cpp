@@ -195,7 +195,7 @@ class ServiceHost::Impl {
     return encode_state(host);
   }
 
-  Status restore(std::span<const std::byte> bytes) {
+  Status restore(std::span<const std::byte> bytes, const std::function<void()>& before_change) {
     const auto host = decode_state(bytes);
     if (!host) return host.error();
     const std::lock_guard lock(life_mutex_);
@@ -209,6 +209,7 @@ class ServiceHost::Impl {
       }
       if (usable) work.emplace_back(service, &saved);
     }
+    if (before_change) before_change();
     disconnect_all();
     core_->clients.set_last_id(host->last_id);
     for (const auto& [service, saved] : work) {
@@ -408,9 +409,10 @@ Result<std::vector<std::byte>> ServiceHost::save_state() {
   return guarded([&] { return impl_->save(); });
 }
 
-Status ServiceHost::load_state(std::span<const std::byte> state) {
+Status ServiceHost::load_state(std::span<const std::byte> state,
+                               const std::function<void()>& before_change) {
   if (would_deadlock()) return HGCM_ERR_DEADLOCK;
-  return guarded([&] { return impl_->restore(state); });
+  return guarded([&] { return impl_->restore(state, before_change); });
 }
 
 std::vector<ServiceStatistics> ServiceHost::statistics() const {

@@ -230,7 +230,10 @@ class ServiceHost {
   /// Reconnects the saved clients under their ids; clients that exist are disconnected first. All
   /// or nothing: a malformed state changes nothing, and when a service fails no client is left.
   /// HGCM_ERR_SSM_UNEXPECTED_DATA, _SSM_DATA_UNIT_FORMAT_CHANGED or the service's failure.
-  Status load_state(std::span<const std::byte> state);
+  /// `before_change` is called once the state has been found usable, before the first client goes;
+  /// it must not call back into the ServiceHost.
+  Status load_state(std::span<const std::byte> state,
+                    const std::function<void()>& before_change = {});
 
   [[nodiscard]] std::vector<ServiceStatistics> statistics() const;
   /// Output of an info handler that a service registered, for example "guestprops".

@@ -72,10 +72,14 @@ class Device::Impl final : public host::CallSource {
 
   Status load(const DeviceState& state) {
     const Gate::Hold hold(gate);
-    // What services do to calls of now must not reach the guest.
-    const std::vector<GuestAddress> now = core.hgcm->commands();
-    core.hgcm->drop_all();
-    if (const Status status = services.load_state(state.services); status.failed()) {
+    std::vector<GuestAddress> now;
+    const Status status = services.load_state(state.services, [&] {
+      // What services do to calls of now must not reach the guest.
+      now = core.hgcm->commands();
+      core.hgcm->drop_all();
+    });
+    if (status.failed()) {
+      // They have lost their clients, so these only tell the guest: no service sees a call twice.
       for (const GuestAddress address : now) core.resubmit(address);
       return status;
     }
@@ -162,7 +166,7 @@ void Device::detach() {
 
 Result<std::vector<std::byte>> Device::save_state() {
   const std::lock_guard lock(impl_->life);
-  if (!impl_->attached) return failure(HGCM_ERR_INVALID_STATE);
+  if (!impl_->attached || impl_->core.memory.size() == 0) return failure(HGCM_ERR_INVALID_STATE);
   auto result = impl_->save();
   impl_->catch_up();
   return result;

@@ -479,6 +479,28 @@ BOOST_AUTO_TEST_CASE(missing_service_fails_only_when_it_had_clients) {
   BOOST_TEST(fixture.host.load_state(encode_state(saved).value()) == HGCM_ERR_SSM_UNEXPECTED_DATA);
 }
 
+BOOST_AUTO_TEST_CASE(caller_is_told_before_the_first_change_and_not_when_there_is_none) {
+  HostFixture fixture;
+  Script script;
+  int told = 0;
+  script.disconnect = [&](std::uint32_t, void*) -> std::int32_t {
+    BOOST_TEST(told == 1);
+    return 0;
+  };
+  load_script(fixture.host, script);
+  fixture.client_of("Script");
+  SavedHost saved;
+  saved.services.push_back({"Gone", {{1, 0, false, {}}}});
+  const auto tell = [&] { ++told; };
+  BOOST_TEST(fixture.host.load_state(encode_state(saved).value(), tell).failed());
+  BOOST_TEST(fixture.host.load_state({}, tell).failed());
+  BOOST_TEST(told == 0);
+  BOOST_TEST(fixture.run(1, 1) == HGCM_INF_SUCCESS);
+  saved.services.clear();
+  BOOST_TEST(fixture.host.load_state(encode_state(saved).value(), tell) == HGCM_INF_SUCCESS);
+  BOOST_TEST(told == 1);
+}
+
 BOOST_AUTO_TEST_CASE(failure_in_the_middle_leaves_no_client) {
   SavedHost saved;
   saved.services.push_back({"Script", {{1, 0, false, {}}, {2, 0, false, {}}, {3, 0, false, {}}}});

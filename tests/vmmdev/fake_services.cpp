@@ -25,6 +25,7 @@ FakeServices::FakeServices() {
   };
   on_save = [] { return std::vector<std::byte>(); };
   on_load = [](std::span<const std::byte>) -> Status { return HGCM_INF_SUCCESS; };
+  on_check = on_load;
   current = this;
 }
 
@@ -86,7 +87,10 @@ Result<std::vector<std::byte>> ServiceHost::save_state() {
   return impl_->fake.on_save();
 }
 
-Status ServiceHost::load_state(std::span<const std::byte> state) {
+Status ServiceHost::load_state(std::span<const std::byte> state,
+                               const std::function<void()>& before_change) {
+  if (const Status status = impl_->fake.on_check(state); status.failed()) return status;
+  before_change();
   return impl_->fake.on_load(state);
 }
 

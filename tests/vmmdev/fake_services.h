@@ -40,6 +40,8 @@ class FakeServices {
   /// Default: an empty state, and it is taken back.
   std::function<Result<std::vector<std::byte>>()> on_save;
   std::function<Status(std::span<const std::byte>)> on_load;
+  /// Whether a state is looked at any further. Default: yes.
+  std::function<Status(std::span<const std::byte>)> on_check;
 
   /// What has happened, under `mutex`.
   std::mutex mutex;

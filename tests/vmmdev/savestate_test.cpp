@@ -277,6 +277,18 @@ BOOST_AUTO_TEST_CASE(command_outside_of_memory_is_survived) {
   BOOST_TEST(fake.calls.empty());
 }
 
+BOOST_AUTO_TEST_CASE(state_that_services_do_not_take_leaves_their_calls_alone) {
+  auto made = pending_call();
+  const auto state = save();
+  fake.on_check = [](std::span<const std::byte>) -> Status { return HGCM_ERR_SSM_UNEXPECTED_DATA; };
+  BOOST_TEST(device.load_state(state).code() == HGCM_ERR_SSM_UNEXPECTED_DATA);
+  // The service still has it, once, and its answer reaches the guest.
+  BOOST_REQUIRE(fake.calls.size() == 1U);
+  BOOST_TEST((made.get<std::uint32_t>(wire::hgcm::kFlags) & wire::hgcm::kDone) == 0U);
+  fake.take_call()->complete(HGCM_INF_SUCCESS);
+  BOOST_TEST((made.get<std::uint32_t>(wire::hgcm::kFlags) & wire::hgcm::kDone) != 0U);
+}
+
 BOOST_AUTO_TEST_CASE(services_that_refuse_leave_the_device_as_it_was) {
   pending_call();
   const auto state = save();
