@@ -8,7 +8,7 @@ $(call boost_test,vmmdevd-control,$(addprefix $(VMMDEVD_TESTS)/,device_commands_
 	qmp_test.cpp server_test.cpp session_test.cpp),\
 	$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
 $(call boost_test,vmmdevd-daemon,$(addprefix $(VMMDEVD_TESTS)/,daemon_test.cpp process.cpp \
-	vmctl_test.cpp),hgcm-status)
+	vmctl_device_test.cpp vmctl_test.cpp),hgcm-status)
 $(call test_service,HgcmStuckSvc,$(VMMDEVD_TESTS)/stuck_service.c)
 
 VMMDEVD_TEST_NEEDS := $(addprefix $(B)/,bin/vmmdevd bin/vmctl services/VBoxGuestPropSvc.so \

@@ -74,7 +74,7 @@ class Programs {
     while (std::chrono::steady_clock::now() < deadline) {
       std::ifstream stream(file);
       const std::string now{std::istreambuf_iterator<char>(stream), {}};
-      if (now.find(text) != std::string::npos) {
+      if (stream.is_open() && now.find(text) != std::string::npos) {
         return true;
       }
       // The file is watched, not waited for by guess: this only paces the polling.
