@@ -30,7 +30,7 @@ TROUBLE = re.compile(
     r"WARNING:|BUG:|BUG at|\bOops\b|KASAN|KCSAN|UBSAN|KFENCE|possible circular locking"
     r"|INFO: possible|inconsistent lock state|suspicious RCU|invalid wait context|held lock freed"
     r"|INFO: task .* blocked for more than|detected stalls|soft lockup|hard LOCKUP"
-    r"|refcount_t|memory leak|unreferenced object|[Ll]eaked|Objects remaining in"
+    r"|refcount_t|memory leak|unreferenced object|(?<!VM_FAULT_OOM )[Ll]eaked|Objects remaining in"
     r"|general protection fault|unable to handle|segfault at|Kernel panic|Call Trace:"
     r"|list_(?:add|del) corruption|sleeping function called|scheduling while atomic"
     r"|irq \d+: nobody cared|Bad page|usercopy:|Bad rss-counter|init: cannot load")
