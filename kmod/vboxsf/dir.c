@@ -522,11 +522,31 @@ static int vboxsf_iterate(struct file *file, struct dir_context *ctx)
 	}
 }
 
+/* What was made, renamed and removed in the directory is on the host's disk when this returns. */
+static int vboxsf_dir_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct vboxsf_handle *handle;
+	int ret;
+
+	if (sb_rdonly(file_inode(file)->i_sb))
+		return 0;
+	handle = vboxsf_handle_open(file_inode(file), file->f_path.dentry,
+				    SHFL_CF_DIRECTORY | SHFL_CF_READ);
+	/* There is nothing to keep of one that was removed. */
+	if (IS_ERR(handle))
+		return PTR_ERR(handle) == -ESTALE ? 0 : PTR_ERR(handle);
+	ret = vboxsf_shfl_flush(handle);
+	vboxsf_handle_put(handle);
+	/* Hosts that are no POSIX systems cannot do that for directories. */
+	return ret == -EINTR || ret == -EIO || ret == -ENOSPC ? ret : 0;
+}
+
 const struct file_operations vboxsf_dir_fops = {
 	.open = vboxsf_dir_open,
 	.release = vboxsf_dir_release,
 	.llseek = generic_file_llseek,
 	.read = generic_read_dir,
 	.iterate_shared = vboxsf_iterate,
+	.fsync = vboxsf_dir_fsync,
 	.setlease = simple_nosetlease,
 };

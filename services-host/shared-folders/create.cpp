@@ -23,6 +23,8 @@ namespace {
 constexpr int kTries = 64;
 constexpr unsigned kDefaultFileMode = 0600;
 constexpr unsigned kDirectoryMode = 0777;
+/// What the host needs for opening the directory it has just made.
+constexpr unsigned kOwnerMode = 0700;
 
 /// Of one CREATE.
 class Creation {
@@ -33,7 +35,7 @@ class Creation {
         path_(std::move(path)),
         parms_(parms),
         opened_(opened),
-        has_mode_(parms.handle != kNoModeHandle) {}
+        has_mode_(parms.handle != kNoModeHandle && parms.info.mode != 0) {}
 
   Status run();
 
@@ -54,6 +56,7 @@ class Creation {
   std::optional<Status> make_file();
   Status missing(int error);
   Status keep(Descriptor fd, CreateResult result, bool directory, bool path_only);
+  void give_mode(int fd, unsigned mode) const;
   [[nodiscard]] int open_flags() const;
   void set_info(const struct statx& status) { parms_.info = make_info(status, split(path_).name); }
 
@@ -182,6 +185,15 @@ Status Creation::keep(Descriptor fd, CreateResult result, bool directory, bool p
   return HGCM_INF_SUCCESS;
 }
 
+/// The mask that counts is that of the guest's program, which has been applied; not the daemon's.
+void Creation::give_mode(int fd, unsigned mode) const {
+  struct stat status {};
+  if (has_mode_ && ::fstat(fd, &status) == 0 && (status.st_mode & kModePermissions) != mode) {
+    // As with attributes that are set, the reply tells what has become of them.
+    (void)::fchmod(fd, mode);
+  }
+}
+
 std::optional<Status> Creation::open_existing(Descriptor object, const struct statx& status) {
   if ((parms_.flags & kOpenTargetDirectory) != 0) {
     return open_target_directory();
@@ -246,6 +258,7 @@ std::optional<Status> Creation::make_file() {
     return errno == ENOENT || errno == ENOTDIR ? missing(errno) : to_status(errno);
   }
   Descriptor created(fd);
+  give_mode(fd, mode);
   const std::int64_t size = parms_.info.size;
   if (truncates() && size > 0 && ::ftruncate(fd, size) != 0) {
     return to_status(errno);
@@ -258,6 +271,8 @@ Status Creation::open_directory(bool exists) {
     return open_target_directory();
   }
   CreateResult result = kFileExists;
+  const unsigned mode =
+      has_mode_ ? creation_mode(parms_.info.mode, kDirectoryMode) : kDirectoryMode;
   if (exists && if_exists() == kFailIfExists) {
     parms_.result = kFileExists;
     return HGCM_ERR_ALREADY_EXISTS;
@@ -276,7 +291,7 @@ Status Creation::open_directory(bool exists) {
     if (place->is_root()) {
       return missing(ENOENT);
     }
-    if (::mkdirat(place->directory(), place->name(), kDirectoryMode) == 0) {
+    if (::mkdirat(place->directory(), place->name(), mode | kOwnerMode) == 0) {
       result = kFileCreated;
     } else if (errno == ENOENT || errno == ENOTDIR) {
       return missing(errno);
@@ -302,6 +317,9 @@ Status Creation::open_directory(bool exists) {
       return status;
     }
     return missing(directory.error());
+  }
+  if (result == kFileCreated && !path_only) {
+    give_mode(directory->get(), mode);
   }
   return keep(std::move(*directory), result, true, path_only);
 }

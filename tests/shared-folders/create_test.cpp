@@ -171,6 +171,19 @@ BOOST_FIXTURE_TEST_CASE(the_mode_of_a_new_file_is_the_guests, Objects) {
   BOOST_CHECK_EQUAL(ancient.info.mode & 07777U, 0600U);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_hosts_mask_does_not_count, Objects) {
+  const mode_t old = ::umask(077);
+  const Created file = create("/new", kFailIfExists | kReadWrite, 0100666);
+  const Created directory = create("/newdir", kDirectory | kFailIfExists | kAccessRead, 0040731);
+  const Created shut = create("/shut", kDirectory | kFailIfExists | kAccessRead, 0040000);
+  const Created unsaid = create("/unsaid", kDirectory | kFailIfExists | kAccessRead, 0);
+  ::umask(old);
+  BOOST_CHECK_EQUAL(file.info.mode & 0777U, 0666U);
+  BOOST_CHECK_EQUAL(directory.info.mode & 0777U, 0731U);
+  BOOST_CHECK_EQUAL(shut.info.mode & 0777U, 0U);
+  BOOST_CHECK_EQUAL(unsaid.info.mode & 0777U, 0700U);
+}
+
 BOOST_FIXTURE_TEST_CASE(dos_bits_say_read_only_directory_hidden_or_normal, Objects) {
   write_text(dir / ".hidden", "");
   write_text(dir / "ro", "");

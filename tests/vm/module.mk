@@ -21,7 +21,7 @@ $(call test_program,vmmdev-request,tests/vm/programs/vmmdev_request.cpp,,)
 
 # What file systems are tried with; static, so that it runs under any mount.
 ifeq ($(VARIANT),)
-$(call test_program,fs-exercise,tests/vm/programs/fs_exercise.cpp,,-static)
+$(call test_program,fs-exercise,$(sort $(wildcard tests/vm/programs/fs_*.cpp)),,-static)
 endif
 
 .PHONY: demo vm-deps vm-test vm-shell

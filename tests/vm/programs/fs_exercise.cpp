@@ -17,7 +17,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -28,10 +27,18 @@
 #include <string_view>
 #include <vector>
 
+#include "fs_support.h"
+
 namespace {
 
 constexpr const char* kUsage = R"text(usage: fs-exercise COMMAND
   model FILE OPERATIONS SEED   random reads, writes, mappings, truncations, copies against a model
+  two-view FILE OPERATIONS SEED   the same with a partner on the host: its standard output is
+                               our input, and the other way round
+  partner FILE                 that partner
+  stress DIRECTORY PROCESSES OPERATIONS SEED   random operations of many processes on a tree
+  churn DIRECTORY SECONDS      creates, renames and removes what the race is about, on the host
+  tree DIRECTORY               everything below it, with sums of the contents
   append FILE WRITERS COUNT    that many processes append that many records, none is lost or torn
   flags FILE                   O_EXCL, O_TRUNC, O_APPEND that comes and goes, unlinked open files
   direct FILE                  O_DIRECT: all offsets and sizes, mixed with the cache
@@ -49,283 +56,6 @@ constexpr const char* kUsage = R"text(usage: fs-exercise COMMAND
   sum FILE                     sum of a file read with read(2), then with a mapping
   neighbours FILE              reads it, waits like hold, writes its start and, mapped, its middle
 )text";
-
-[[noreturn]] __attribute__((format(printf, 1, 2))) void fail(const char* format, ...) {
-  const int error = errno;
-  va_list arguments;
-  va_start(arguments, format);
-  std::fputs("fs-exercise: ", stderr);
-  std::vfprintf(stderr, format, arguments);
-  va_end(arguments);
-  std::fprintf(stderr, " (errno %d: %s)\n", error, std::strerror(error));
-  std::exit(1);
-}
-
-#define CHECK(condition) ((condition) ? (void)0 : fail("line %d: %s", __LINE__, #condition))
-
-class File {
- public:
-  File(const std::string& path, int flags, mode_t mode = 0644)
-      : descriptor_(open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (descriptor_ < 0) fail("open %s, flags %#o", path.c_str(), static_cast<unsigned>(flags));
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() { close(descriptor_); }
-  operator int() const { return descriptor_; }  // NOLINT(google-explicit-constructor)
-
- private:
-  int descriptor_;
-};
-
-off_t size_of(int descriptor) {
-  struct stat info {};
-  CHECK(fstat(descriptor, &info) == 0);
-  return info.st_size;
-}
-
-using Bytes = std::vector<std::uint8_t>;
-
-void write_all(int descriptor, const Bytes& data, off_t at) {
-  if (pwrite(descriptor, data.data(), data.size(), at) != static_cast<ssize_t>(data.size()))
-    fail("write of %zu at %jd", data.size(), static_cast<intmax_t>(at));
-}
-
-Bytes read_some(int descriptor, std::size_t size, off_t at) {
-  Bytes data(size);
-  const ssize_t got = pread(descriptor, data.data(), size, at);
-  if (got < 0) fail("read of %zu at %jd", size, static_cast<intmax_t>(at));
-  data.resize(static_cast<std::size_t>(got));
-  return data;
-}
-
-Bytes pattern(std::size_t size, unsigned seed) {
-  Bytes data(size);
-  std::minstd_rand random(seed);
-  for (auto& byte : data) byte = static_cast<std::uint8_t>(random() >> 8U);
-  return data;
-}
-
-// The file and what it should be. Operations are small and overlap pages in all ways.
-class Model {
- public:
-  Model(std::string path, unsigned seed) : path_(std::move(path)), random_(seed), descriptor_(-1) {
-    reopen(O_CREAT | O_TRUNC);
-  }
-  Model(const Model&) = delete;
-  Model& operator=(const Model&) = delete;
-  ~Model() { close(descriptor_); }
-
-  void step(unsigned number) {
-    number_ = number;
-    switch (pick(16)) {
-      case 0:
-      case 1:
-      case 2:
-        write();
-        break;
-      case 3:
-      case 4:
-      case 5:
-        read();
-        break;
-      case 6:
-      case 7:
-        map_write();
-        break;
-      case 8:
-        map_read();
-        break;
-      case 9:
-        truncate();
-        break;
-      case 10:
-        sync();
-        break;
-      case 11:
-        reopen(0);
-        break;
-      case 12:
-        direct();
-        break;
-      case 13:
-        copy();
-        break;
-      case 14:
-        append();
-        break;
-      default:
-        stat();
-        break;
-    }
-  }
-
-  void check_all() {
-    const Bytes found = read_some(descriptor_, kMost + 1, 0);
-    compare("the whole", found, 0, model_.size());
-  }
-
- private:
-  static constexpr std::size_t kMost = 300000;
-
-  std::size_t pick(std::size_t below) { return below == 0 ? 0 : random_() % below; }
-
-  void reopen(int flags) {
-    if (descriptor_ >= 0 && close(descriptor_) != 0) fail("operation %u: close", number_);
-    descriptor_ = open(path_.c_str(), O_RDWR | flags | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) fail("operation %u: open", number_);
-  }
-
-  Bytes fresh(std::size_t size) { return pattern(size, static_cast<unsigned>(random_())); }
-
-  void store(const Bytes& data, std::size_t at) {
-    if (data.empty()) return;
-    if (model_.size() < at + data.size()) model_.resize(at + data.size());
-    std::copy(data.begin(), data.end(), model_.begin() + static_cast<std::ptrdiff_t>(at));
-  }
-
-  void compare(const char* what, const Bytes& found, std::size_t at, std::size_t wanted) {
-    if (found.size() != wanted)
-      fail("operation %u: %s at %zu: %zu bytes, not %zu", number_, what, at, found.size(), wanted);
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (found[i] != model_[at + i])
-        fail("operation %u: %s at %zu: byte %zu of %zu is %02x, not %02x", number_, what, at,
-             at + i, model_.size(), found[i], model_[at + i]);
-    }
-  }
-
-  void write() {
-    const std::size_t at = pick(kMost - 1);
-    const Bytes data = fresh(1 + pick(std::min<std::size_t>(kMost - at, 70000)));
-    write_all(descriptor_, data, static_cast<off_t>(at));
-    store(data, at);
-  }
-
-  void append() {
-    if (model_.size() > kMost - 5000) return;
-    const Bytes data = fresh(1 + pick(5000));
-    CHECK(fcntl(descriptor_, F_SETFL, O_APPEND) == 0);
-    if (::write(descriptor_, data.data(), data.size()) != static_cast<ssize_t>(data.size()))
-      fail("operation %u: append", number_);
-    CHECK(fcntl(descriptor_, F_SETFL, 0) == 0);
-    store(data, model_.size());
-  }
-
-  void read() {
-    const std::size_t at = pick(kMost), size = 1 + pick(70000);
-    const std::size_t wanted = at >= model_.size() ? 0 : std::min(size, model_.size() - at);
-    compare("read", read_some(descriptor_, size, static_cast<off_t>(at)), at, wanted);
-  }
-
-  void map_read() {
-    if (model_.empty()) return;
-    const std::size_t at = pick(model_.size()) & ~4095UL;
-    const std::size_t size = std::min<std::size_t>(model_.size() - at, 1 + pick(50000));
-    void* memory = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor_, static_cast<off_t>(at));
-    if (memory == MAP_FAILED) fail("operation %u: mmap", number_);
-    const auto* first = static_cast<const std::uint8_t*>(memory);
-    compare("map", Bytes(first, first + size), at, size);
-    munmap(memory, size);
-  }
-
-  void map_write() {
-    const std::size_t at = pick(kMost - 1) & ~4095UL;
-    const Bytes data = fresh(1 + pick(std::min<std::size_t>(kMost - at, 50000)));
-    if (model_.size() < at + data.size()) {
-      CHECK(ftruncate(descriptor_, static_cast<off_t>(at + data.size())) == 0);
-      model_.resize(at + data.size());
-    }
-    void* memory = mmap(nullptr, data.size(), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_,
-                        static_cast<off_t>(at));
-    if (memory == MAP_FAILED) fail("operation %u: mmap", number_);
-    std::memcpy(memory, data.data(), data.size());
-    store(data, at);
-    // What is behind the end of the file in its last page must not become part of it.
-    if (at + data.size() == model_.size() && data.size() % 4096 != 0)
-      std::memset(static_cast<std::uint8_t*>(memory) + data.size(), 0xee,
-                  4096 - data.size() % 4096);
-    if (pick(3) == 0) CHECK(msync(memory, data.size(), MS_SYNC) == 0);
-    munmap(memory, data.size());
-  }
-
-  void truncate() {
-    const std::size_t size = pick(4) == 0 ? 0 : pick(kMost);
-    if (ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
-      fail("operation %u: truncate", number_);
-    model_.resize(size);
-  }
-
-  void sync() {
-    if (fsync(descriptor_) != 0) fail("operation %u: fsync", number_);
-    if (pick(2) == 0) CHECK(posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED) == 0);
-  }
-
-  void stat() {
-    if (size_of(descriptor_) != static_cast<off_t>(model_.size()))
-      fail("operation %u: size %jd, not %zu", number_, static_cast<intmax_t>(size_of(descriptor_)),
-           model_.size());
-  }
-
-  void direct() {
-    void* memory = nullptr;
-    const std::size_t size = 4096 * (1 + pick(8)), at = 4096 * pick(60);
-    CHECK(posix_memalign(&memory, 4096, size) == 0);
-    File file(path_, O_RDWR | O_DIRECT);
-    if (pick(2) == 0) {
-      const Bytes data = fresh(size);
-      std::memcpy(memory, data.data(), size);
-      if (pwrite(file, memory, size, static_cast<off_t>(at)) != static_cast<ssize_t>(size))
-        fail("operation %u: direct write", number_);
-      store(data, at);
-    } else {
-      const ssize_t got = pread(file, memory, size, static_cast<off_t>(at));
-      if (got < 0) fail("operation %u: direct read", number_);
-      const auto* first = static_cast<const std::uint8_t*>(memory);
-      compare("direct read", Bytes(first, first + got), at,
-              at >= model_.size() ? 0 : std::min(size, model_.size() - at));
-    }
-    std::free(memory);
-  }
-
-  // Through another file, so that the ranges cannot overlap.
-  void copy() {
-    if (model_.empty()) return;
-    const std::size_t from = pick(model_.size()), to = pick(kMost - 20000);
-    const std::size_t size = std::min<std::size_t>(model_.size() - from, 1 + pick(20000));
-    const std::string other = path_ + ".copy";
-    File file(other, O_RDWR | O_CREAT | O_TRUNC);
-    off64_t in = static_cast<off64_t>(from), out = 100;
-    if (copy_file_range(descriptor_, &in, file, &out, size, 0) != static_cast<ssize_t>(size))
-      fail("operation %u: copy of %zu from %zu", number_, size, from);
-    compare("copy", read_some(file, size, 100), from, size);
-    in = 100;
-    out = static_cast<off64_t>(to);
-    if (copy_file_range(file, &in, descriptor_, &out, size, 0) != static_cast<ssize_t>(size))
-      fail("operation %u: copy of %zu to %zu", number_, size, to);
-    store(Bytes(model_.begin() + static_cast<std::ptrdiff_t>(from),
-                model_.begin() + static_cast<std::ptrdiff_t>(from + size)),
-          to);
-  }
-
-  std::string path_;
-  std::minstd_rand random_;
-  int descriptor_;
-  Bytes model_;
-  unsigned number_ = 0;
-};
-
-void model(const std::string& path, unsigned operations, unsigned seed) {
-  Model file(path, seed);
-  for (unsigned i = 0; i < operations; ++i) file.step(i);
-  file.check_all();
-}
-
-void wait_for_all() {
-  int status = 0;
-  bool good = true;
-  while (wait(&status) > 0) good &= WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  if (!good) fail("a process failed");
-}
 
 void append(const std::string& path, int writers, int count) {
   constexpr std::size_t kRecord = 100;
@@ -724,7 +454,7 @@ void names(const std::string& path) {
 
 // Errors of a lost race are fine; anything else, and what is left at the end, is not.
 void race(const std::string& path, int seconds) {
-  CHECK(mkdir(path.c_str(), 0755) == 0);
+  CHECK(mkdir(path.c_str(), 0755) == 0 || errno == EEXIST);
   const time_t end = time(nullptr) + seconds;
   for (unsigned worker = 0; worker < 4; ++worker) {
     if (fork() != 0) continue;
@@ -871,13 +601,27 @@ int number(const char* text) {
   return std::atoi(text);
 }
 
+unsigned unsigned_number(const char* text) {
+  return static_cast<unsigned>(number(text));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view command = argc > 2 ? argv[1] : "";
   const std::string path = argc > 2 ? argv[2] : "";
   if (command == "model" && argc == 5)
-    model(path, static_cast<unsigned>(number(argv[3])), static_cast<unsigned>(number(argv[4])));
+    model(path, unsigned_number(argv[3]), unsigned_number(argv[4]));
+  else if (command == "two-view" && argc == 5)
+    two_view(path, unsigned_number(argv[3]), unsigned_number(argv[4]));
+  else if (command == "partner")
+    partner(path);
+  else if (command == "stress" && argc == 6)
+    stress(path, unsigned_number(argv[3]), unsigned_number(argv[4]), unsigned_number(argv[5]));
+  else if (command == "churn" && argc == 4)
+    churn(path, number(argv[3]));
+  else if (command == "tree")
+    tree(path);
   else if (command == "append" && argc == 5)
     append(path, number(argv[3]), number(argv[4]));
   else if (command == "flags")
