@@ -192,16 +192,32 @@ static bool writes_back_at_close(struct inode *inode)
 	return VBOXSF_SB(inode->i_sb)->o.cache != VBOXSF_CACHE_ALWAYS;
 }
 
+/* Bring what was written to the host, and learn what the host makes of its times. */
+static void write_back(struct inode *inode, struct vboxsf_handle *handle)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct vboxsf_inode *vi = VBOXSF_I(inode);
+	struct vboxsf_settle *settle = NULL;
+
+	if (!mapping->nrpages)
+		return;
+	filemap_fdatawrite(mapping);
+	if (READ_ONCE(vi->own_data) && inode->i_nlink)
+		settle = vboxsf_settle_begin(inode, handle);
+	filemap_fdatawait(mapping);
+	vboxsf_settle_end(settle);
+}
+
 static int vboxsf_flush(struct file *file, fl_owner_t id)
 {
-	struct address_space *mapping = file->f_mapping;
+	struct vboxsf_file *vf = file->private_data;
+	struct inode *inode = file_inode(file);
 	errseq_t since = READ_ONCE(file->f_wb_err);
 
-	if (!(file->f_mode & FMODE_WRITE) || !writes_back_at_close(mapping->host))
+	if (!(file->f_mode & FMODE_WRITE) || !writes_back_at_close(inode))
 		return 0;
-	if (mapping->nrpages)
-		filemap_write_and_wait(mapping);
-	return filemap_check_wb_err(mapping, since);
+	write_back(inode, vf->handle);
+	return filemap_check_wb_err(file->f_mapping, since);
 }
 
 static int vboxsf_release(struct inode *inode, struct file *file)
@@ -209,23 +225,19 @@ static int vboxsf_release(struct inode *inode, struct file *file)
 	struct vboxsf_inode *vi = VBOXSF_I(inode);
 	struct vboxsf_file *vf = file->private_data;
 	struct vboxsf_handle *handle = vf->handle, *keep = NULL;
-	bool settle;
 
 	if (file->f_mode & FMODE_WRITE) {
 		/* What a mapping has written, too: it was unmapped before. */
-		if (writes_back_at_close(inode) && inode->i_mapping->nrpages)
-			filemap_write_and_wait(inode->i_mapping);
-		spin_lock(&vi->lock);
-		settle = vi->own_data && inode->i_nlink && inode->i_mapping->nrpages;
-		if (!writes_back_at_close(inode) && vboxsf_dirty(inode) && !vi->keep) {
-			keep = handle;
-			vboxsf_handle_get(keep);
-			vi->keep = keep;
-		}
-		spin_unlock(&vi->lock);
-		if (settle && !keep) {
-			vboxsf_handle_get(handle);
-			vboxsf_handle_settle(handle);
+		if (writes_back_at_close(inode)) {
+			write_back(inode, vf->handle);
+		} else if (vboxsf_dirty(inode)) {
+			spin_lock(&vi->lock);
+			if (!vi->keep) {
+				keep = handle;
+				vboxsf_handle_get(keep);
+				vi->keep = keep;
+			}
+			spin_unlock(&vi->lock);
 		}
 		if (!keep) {
 			vf->handle = NULL;

@@ -423,6 +423,7 @@ void vboxsf_inode_write_begin(struct inode *inode)
 	spin_lock(&vi->lock);
 	vi->writers++;
 	vi->change++;
+	vi->begun++;
 	vi->own_time = jiffies;
 	vi->attr_valid = false;
 	spin_unlock(&vi->lock);

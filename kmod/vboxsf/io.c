@@ -5,6 +5,7 @@
  * pages away under the host. Who needs which pages is not decided here (pages.c, direct.c).
  */
 #include <linux/backing-dev.h>
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -306,61 +307,115 @@ int vboxsf_handle_reopen(struct vboxsf_handle *handle, u64 before)
 	return ret;
 }
 
-struct settle {
+/**
+ * struct vboxsf_settle - A question for the times of what was written.
+ * @call:	INFORMATION.
+ * @ref:	One for the call, one for who waits.
+ * @ended:	Completed when the call ends.
+ * @error:	How it ended.
+ * @handle:	Handle; referenced.
+ * @inode:	Inode; referenced.
+ * @begun:	vboxsf_inode.begun when it was asked.
+ * @info:	The answer.
+ */
+struct vboxsf_settle {
 	struct vboxsf_call call;
+	refcount_t ref;
+	struct completion ended;
+	int error;
 	struct vboxsf_handle *handle;
 	struct inode *inode;
-	u64 change;
+	unsigned int begun;
 	struct shfl_info *info;
 };
 
+static void settle_put(struct vboxsf_settle *settle)
+{
+	if (!refcount_dec_and_test(&settle->ref))
+		return;
+	vboxsf_handle_put(settle->handle);
+	iput(settle->inode);
+	kfree(settle->info);
+	kfree(settle);
+}
+
 static void settled(struct vboxsf_call *call, int error)
 {
-	struct settle *s = container_of(call, struct settle, call);
+	struct vboxsf_settle *settle = container_of(call, struct vboxsf_settle, call);
 
-	if (!error && vboxsf_info_valid(s->info))
-		vboxsf_inode_update(s->inode, s->info, s->change);
-	vboxsf_handle_put(s->handle);
-	iput(s->inode);
-	kfree(s->info);
-	kfree(s);
+	settle->error = error;
+	complete(&settle->ended);
+	settle_put(settle);
 }
 
 /**
- * vboxsf_handle_settle() - Learn how the host dates what this guest wrote, without waiting.
- * @handle:	Handle; a reference is consumed.
+ * vboxsf_settle_begin() - Ask how the host dates what this guest wrote.
+ * @inode:	Inode.
+ * @handle:	A handle of it.
  *
- * That makes the pages in the cache count as current the next time the file is opened.
+ * The writes may still be in flight: calls on a handle take effect in the order they are made.
  *
  * Context: Process context of somebody who holds a reference to the inode.
+ * Return: For vboxsf_settle_end(); NULL if it could not be asked.
  */
-void vboxsf_handle_settle(struct vboxsf_handle *handle)
+struct vboxsf_settle *vboxsf_settle_begin(struct inode *inode, struct vboxsf_handle *handle)
 {
-	struct inode *inode = handle->inode;
-	struct settle *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	struct vboxsf_settle *settle = kzalloc(sizeof(*settle), GFP_KERNEL);
+	struct vboxsf_handle *writer;
 
-	if (s)
-		s->info = kzalloc(sizeof(*s->info), GFP_KERNEL);
-	if (!s || !s->info || READ_ONCE(handle->generation) != READ_ONCE(handle->sbi->generation))
-		goto fail;
-	s->handle = handle;
-	s->inode = inode;
-	s->change = vboxsf_inode_change(inode);
-	s->call.done = settled;
+	if (!settle)
+		return NULL;
+	refcount_set(&settle->ref, 2);
+	init_completion(&settle->ended);
 	ihold(inode);
-	vboxsf_set_u64(&s->call.parms[1], handle->id);
-	vboxsf_set_u32(&s->call.parms[2], SHFL_INFO_GET | SHFL_INFO_FILE);
-	vboxsf_set_u32(&s->call.parms[3], sizeof(*s->info));
-	vboxsf_set_buffer(&s->call.parms[4], VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL, s->info,
-			  sizeof(*s->info));
-	if (!vboxsf_call_start(&s->call, handle->sbi, SHFL_FN_INFORMATION, 5))
-		return;
-	iput(inode);
+	settle->inode = inode;
+	/* The one that write-back uses, if there are several. */
+	writer = vboxsf_handle_find(inode, SHFL_CF_WRITE);
+	if (!writer) {
+		vboxsf_handle_get(handle);
+		writer = handle;
+	}
+	settle->handle = writer;
+	settle->begun = READ_ONCE(VBOXSF_I(inode)->begun);
+	settle->info = kzalloc(sizeof(*settle->info), GFP_KERNEL);
+	if (!settle->info || READ_ONCE(writer->generation) != READ_ONCE(writer->sbi->generation))
+		goto fail;
+	settle->call.done = settled;
+	vboxsf_set_u64(&settle->call.parms[1], writer->id);
+	vboxsf_set_u32(&settle->call.parms[2], SHFL_INFO_GET | SHFL_INFO_FILE);
+	vboxsf_set_u32(&settle->call.parms[3], sizeof(*settle->info));
+	vboxsf_set_buffer(&settle->call.parms[4], VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL,
+			  settle->info, sizeof(*settle->info));
+	if (!vboxsf_call_start(&settle->call, writer->sbi, SHFL_FN_INFORMATION, 5))
+		return settle;
 fail:
-	if (s)
-		kfree(s->info);
-	kfree(s);
-	vboxsf_handle_put(handle);
+	refcount_set(&settle->ref, 1);
+	settle_put(settle);
+	return NULL;
+}
+
+/**
+ * vboxsf_settle_end() - Wait for the answer, and take it over.
+ * @settle:	From vboxsf_settle_begin(), or NULL. Consumed.
+ *
+ * That makes the pages in the cache count as current the next time the file is opened. It has to be
+ * known before the file counts as closed: what somebody else, told by then, does to the file would
+ * be taken for this guest's own otherwise.
+ *
+ * Context: Process context, sleeps; killable.
+ */
+void vboxsf_settle_end(struct vboxsf_settle *settle)
+{
+	struct inode *inode;
+
+	if (!settle)
+		return;
+	inode = settle->inode;
+	if (!wait_for_completion_killable(&settle->ended) && !settle->error &&
+	    settle->begun == READ_ONCE(VBOXSF_I(inode)->begun) &&
+	    vboxsf_info_valid(settle->info) && vboxsf_inode_same(inode, settle->info))
+		vboxsf_inode_update(inode, settle->info, vboxsf_inode_change(inode));
+	settle_put(settle);
 }
 
 static void io_resume(struct work_struct *work);
@@ -424,6 +479,8 @@ static void io_end(struct vboxsf_io *io, int error)
 		spin_lock(&vi->lock);
 		vi->own_data = true;
 		vi->own_time = jiffies;
+		/* The host dated it: not before now, and not as we did. */
+		vi->attr_valid = false;
 		vi->change++;
 		if (error)
 			vi->stale++;
@@ -506,9 +563,14 @@ static void io_go(struct vboxsf_io *io)
 static void io_resume(struct work_struct *work)
 {
 	struct vboxsf_io *io = container_of(work, struct vboxsf_io, work);
+	struct vboxsf_inode *vi = VBOXSF_I(io->inode);
 	unsigned int nofs = memalloc_nofs_save();
 	int ret = 0;
 
+	/* This comes behind calls that were made after it was begun. */
+	spin_lock(&vi->lock);
+	vi->begun++;
+	spin_unlock(&vi->lock);
 	if (io->void_handle)
 		ret = vboxsf_handle_reopen(io->handle, io->call.parms[1].u.value64);
 	io->void_handle = false;
@@ -533,6 +595,7 @@ void vboxsf_io_submit(struct vboxsf_io *io)
 		spin_lock(&vi->lock);
 		vi->own_data = true;
 		vi->change++;
+		vi->begun++;
 		spin_unlock(&vi->lock);
 	}
 	io_go(io);

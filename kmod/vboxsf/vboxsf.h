@@ -190,6 +190,7 @@ struct vboxsf_sb {
  * @checked_by:	Task whose path walk just asked for attributes. Only compared.
  * @change:	Counts what this guest did to size, times and content; replies of
  *		the host that were asked for before do not count.
+ * @begun:	Counts changes of size or content that were begun.
  * @writers:	Changes of size or content under way.
  * @own_data:	This guest wrote since @seen_mtime and @seen_size were taken.
  * @own_time:	When it last changed anything; jiffies.
@@ -221,6 +222,7 @@ struct vboxsf_inode {
 	unsigned long attr_time;
 	struct task_struct *checked_by;
 	u64 change;
+	unsigned int begun;
 	unsigned int writers;
 	bool own_data;
 	bool own_meta;
@@ -380,7 +382,8 @@ void vboxsf_handle_hide(struct vboxsf_handle *handle, bool hidden);
 void vboxsf_handle_abandon(struct vboxsf_sb *sbi, u64 id, u32 generation);
 int vboxsf_handle_reopen(struct vboxsf_handle *handle, u64 before);
 struct vboxsf_handle *vboxsf_handle_find(struct inode *inode, u32 flags);
-void vboxsf_handle_settle(struct vboxsf_handle *handle);
+struct vboxsf_settle *vboxsf_settle_begin(struct inode *inode, struct vboxsf_handle *handle);
+void vboxsf_settle_end(struct vboxsf_settle *settle);
 
 /**
  * struct vboxsf_io - Pages that are read or written.
