@@ -159,7 +159,7 @@ $(B)/obj/tests/bench/%.o $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/services/%.o $(B
 	$(B)/obj/tests/adversary/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = $(if $(SAN)$(FUZZ),-O1 -g1,-O2 -g)
 endif
 ifeq ($(SAN)$(FUZZ),)
-$(B)/headers/gtest.h.gch $(foreach p,kmod lib userland,$(B)/obj/tests/$(p)/%.o): OPT = -O1 -g1
+$(B)/headers/gtest.h.gch $(foreach p,fs kmod lib userland,$(B)/obj/tests/$(p)/%.o): OPT = -O1 -g1
 endif
 
 $(B)/obj/%.cpp.o: %.cpp $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)

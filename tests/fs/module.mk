@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 # File systems in guests, tried at length: make check-fs. See README.md here.
 
-$(call test_program,fs-posix,$(sort $(wildcard tests/fs/*_test.cpp)),,-lgtest -lgtest_main)
+# Not among the programs that `make check` builds.
+ifeq ($(VARIANT),)
+$(eval $(call link_rule,build/tests/fs-posix,$(sort $(wildcard tests/fs/*_test.cpp)),,-lgtest -lgtest_main))
+$(call with_test_header,gtest,$(wildcard tests/fs/*_test.cpp))
+endif
 
 # FS_ARGS: see tests/fs/run --help.
 .PHONY: check-fs

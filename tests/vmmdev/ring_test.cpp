@@ -255,7 +255,8 @@ BOOST_AUTO_TEST_CASE(a_guest_that_keeps_filling_does_not_keep_a_thread) {
   int calls = 0;
   fake.on_call = [&](auto, auto) {
     // Another one, as fast as they are taken.
-    if (++calls < kTooMany) put(call(Machine::kRequest + 0x1000 * (calls % 4)));
+    if (++calls < kTooMany)
+      put(call(Machine::kRequest + 0x1000U * static_cast<unsigned>(calls % 4)));
     return Status(HGCM_ERR_NO_MEMORY);
   };
   put(call());
