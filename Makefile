@@ -42,8 +42,9 @@ CXX_WARNINGS := -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
 INCLUDES := -Ilib/include -Iservices-host/sdk/include -Ilib -Iservices-host -Iuserland -Ikmod/include
 DEFINES := -D_GNU_SOURCE -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DHGCM_VERSION='"$(VERSION)"' \
 	$(if $(FUZZ),,-D_FORTIFY_SOURCE=$(if $(SAN),0,2))
-# Instrumented objects: compilers take several times as long over -O2 -g, for nothing that tests need.
-OPT ?= $(if $(SAN)$(FUZZ),-O1 -g1,-O2 -g)
+# Lines and functions for backtraces; OPT='-O0 -g' for a debugger's sake. Instrumented objects take clang
+# twice as long with -O1, for nothing that short tests need; `make fuzz` asks for it.
+OPT ?= $(if $(SAN)$(FUZZ),$(if $(findstring thread,$(SAN)),-O1,-O0) -g1,-O2 -g1)
 HARDENING := -fstack-protector-strong
 # GCC 12 takes std::stop_source for uninitialised when it inlines as little as with -O1.
 # GCC warns that its thread sanitizer does not see fences; asio has some.
@@ -125,13 +126,14 @@ program = $(eval $(call link_rule,$(B)/bin/$(1),$(2),$(3),$(4)))$(eval ALL += $(
 SERVICE_EXPORTS := services-host/sdk/service.map
 service = $(eval $(call link_rule,$(B)/services/$(1).so,$(2),$(3),-shared -Wl$(comma)-soname$(comma)$(1).so -Wl$(comma)--version-script=$(SERVICE_EXPORTS) $(4)))$(eval $(B)/services/$(1).so: $(SERVICE_EXPORTS))$(eval ALL += $(B)/services/$(1).so)$(eval SERVICES += $(B)/services/$(1).so)
 
-# $(call with_test_header,gtest|boost,SOURCES): compiles them with the frameworks' headers read once.
-# Sources still include what they use: the header only makes compiling twice as fast.
-define with_test_header_rule
-$(call objects,$(filter tests/%_test.cpp,$(2))): TEST_HEADER := $(B)/headers/$(1).h
-$(call objects,$(filter tests/%_test.cpp,$(2))): $(B)/headers/$(1).h.gch
+# $(call with_header,FILE_headers.h,SOURCES): compiles them with the large headers of libraries, which
+# that file lists, read once. Sources still include what they use: it only saves time.
+define with_header_rule
+$(call objects,$(2)): COMMON_HEADER := $(B)/headers/$(1)
+$(call objects,$(2)): $(B)/headers/$(1).gch
 endef
-with_test_header = $(eval $(call with_test_header_rule,$(1),$(2)))
+with_header = $(eval $(call with_header_rule,$(1),$(2)))
+with_test_header = $(call with_header,tests/support/$(1)_headers.h,$(filter tests/%_test.cpp,$(2)))
 
 # $(call gtest,NAME,SOURCES,OUR STATIC LIBRARIES,LINKER ARGUMENTS): a GoogleTest program
 # $(call boost_test,...): a Boost.Test program, whose sources do not define the module's main.
@@ -154,20 +156,20 @@ OBJECTS := $(sort $(OBJECTS))
 # Compiling the tests is most of the work of `make check`, running them is not; but what is measured
 # with, services and fuzz targets, and what also runs in guests (emulated) is optimised.
 ifneq ($(SAN),thread)
-$(B)/obj/tests/%.o $(B)/headers/%.gch: OPT = -O0 -g1
+$(B)/obj/tests/%.o $(B)/headers/tests/%.gch: OPT = -O0 -g1
 $(B)/obj/tests/bench/%.o $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/services/%.o $(B)/obj/tests/vm/%.o \
-	$(B)/obj/tests/adversary/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = $(if $(SAN)$(FUZZ),-O1 -g1,-O2 -g)
+	$(B)/obj/tests/adversary/%.o $(B)/obj/tests/hgcm-host/bench/%.o: OPT = $(if $(SAN)$(FUZZ),-O0 -g1,-O2 -g1)
 endif
 ifeq ($(SAN)$(FUZZ),)
-$(B)/headers/gtest.h.gch $(foreach p,fs kmod lib userland,$(B)/obj/tests/$(p)/%.o): OPT = -O1 -g1
+$(B)/headers/tests/support/gtest_headers.h.gch $(foreach p,fs kmod lib userland,$(B)/obj/tests/$(p)/%.o): OPT = -O1 -g1
 endif
 
 $(B)/obj/%.cpp.o: %.cpp $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
 	@mkdir -p $(@D)
 	@echo "  CXX     $<"
-	$(Q)$(CXX) $(ALL_CXXFLAGS) $(addprefix -include ,$(TEST_HEADER)) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(addprefix -include ,$(COMMON_HEADER)) -MMD -MP -c -o $@ $<
 
-$(B)/headers/%.h.gch: tests/support/%_headers.h $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
+$(B)/headers/%.h.gch: %.h $(FLAGS_STAMP) | build/.deps-build $(if $(FUZZ),build/.deps-fuzz)
 	@mkdir -p $(@D)
 	@echo "  CXX     $<"
 	$(Q)cp $< $(@:.gch=) && $(CXX) $(ALL_CXXFLAGS) -x c++-header -o $@ $(@:.gch=)
@@ -199,7 +201,7 @@ check: build/.deps-build ## Run every test; the last line is the count
 
 # Minutes per target: FUZZ_SECONDS=600 make fuzz
 fuzz: build/.deps-fuzz ## Run each fuzz target for FUZZ_SECONDS (600)
-	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz
+	$(Q)OPT='-O1 -g1' FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz
 
 help: ## Show this list
 	@echo "Targets (variables: SAN=, COVERAGE=1, CC=, CXX=, DESTDIR=, PREFIX=, V=1):"

@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: MIT
-$(call static_library,vfio-user,$(wildcard services-host/vfio-user/*.cpp))
+VFIO_USER_SOURCES := $(wildcard services-host/vfio-user/*.cpp)
+$(call static_library,vfio-user,$(VFIO_USER_SOURCES))
+$(call with_header,services-host/library_headers.h,$(VFIO_USER_SOURCES))

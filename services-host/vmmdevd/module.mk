@@ -4,8 +4,9 @@
 VMMDEVD_DIR := services-host/vmmdevd
 
 # Everything but the two main functions, so that tests and fuzzers link it too.
-$(call static_library,vmmdevd,$(filter-out %/main.cpp,$(sort $(wildcard $(VMMDEVD_DIR)/*.cpp \
-	$(VMMDEVD_DIR)/*/*.cpp))))
+VMMDEVD_SOURCES := $(sort $(wildcard $(VMMDEVD_DIR)/*.cpp $(VMMDEVD_DIR)/*/*.cpp))
+$(call static_library,vmmdevd,$(filter-out %/main.cpp,$(VMMDEVD_SOURCES)))
+$(call with_header,services-host/library_headers.h,$(VMMDEVD_SOURCES))
 VMMDEVD_LIBS := vmmdevd guestprop-host shared-folders-host vfio-user vmmdev hgcm-host hgcm-status
 VMMDEVD_ARGS := -lspdlog -lfmt -ldl
 
