@@ -261,6 +261,7 @@ static bool test_async(void)
 	EXPECT(calls);
 	for (i = 0; i < ASYNC_CALLS; i++) {
 		set_u32(&calls[i].parms[0], i % 5 * 10);
+		calls[i].async.soon = i % 2;
 		EXPECT(!start(&calls[i], FN_DELAY, 1));
 	}
 	for (i = 0; i < ASYNC_CALLS; i++) {
@@ -273,7 +274,7 @@ static bool test_async(void)
 
 static bool test_async_data(void)
 {
-	struct async_call c;
+	struct async_call c = {};
 	int i;
 
 	c.memory = vmalloc(200000);
@@ -304,7 +305,7 @@ static bool test_async_pages(void)
 {
 	struct page *pages[TEST_PAGES];
 	struct vbg_hgcm_pages buffer = { .pages = pages, .offset = TEST_OFFSET };
-	struct async_call c;
+	struct async_call c = {};
 	int i, status;
 	u64 sum = 0;
 	u8 *at;
@@ -349,7 +350,7 @@ static bool test_async_pages_lost(void)
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	struct vbg_hgcm_pages buffer = { .pages = &page };
 	struct vbg_dev *gdev = vbg_get_gdev();
-	struct async_call c;
+	struct async_call c = {};
 
 	EXPECT(page && !IS_ERR(gdev));
 	set_buffer(&c.parms[0], VBG_HGCM_PARM_PAGES_OUT, &buffer, PAGE_SIZE);
@@ -363,7 +364,7 @@ static bool test_async_pages_lost(void)
 
 static bool test_async_released(void)
 {
-	struct async_call c;
+	struct async_call c = {};
 	struct vmmdev_hgcm_function_parameter key;
 	int status;
 
@@ -380,7 +381,7 @@ static bool test_async_released(void)
 static bool test_async_cancel(void)
 {
 	struct vbg_dev *gdev = vbg_get_gdev();
-	struct async_call c;
+	struct async_call c = {};
 	int i;
 
 	EXPECT(!IS_ERR(gdev));
@@ -437,7 +438,7 @@ static bool test_threads(void)
 {
 	struct callers callers = { .wrong = ATOMIC_INIT(0), .running = ATOMIC_INIT(THREADS) };
 	struct vmmdev_hgcm_function_parameter key;
-	struct async_call c;
+	struct async_call c = {};
 	int i, status;
 
 	/* One call that waits holds up nobody. */

@@ -164,7 +164,7 @@ static void vbg_call_finish(struct vbg_op *op, enum vbg_end end)
 static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 client_id,
 				       u32 function, enum vbg_origin origin,
 				       struct vmmdev_hgcm_function_parameter *parms,
-				       u32 parm_count, int *rc)
+				       u32 parm_count, bool watch, int *rc)
 {
 	struct vbg_hgcm_req_call *req;
 	struct vbg_call *call;
@@ -195,7 +195,7 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
 		trace_vbg_hgcm_call_start(client_id, function, parm_count, req->hdr.hdr.size);
 	call->start_ns = trace_vbg_hgcm_call_done_enabled() ? ktime_get_ns() : 0;
 
-	*rc = vbg_op_submit_call(&call->op, origin != VBG_FROM_KERNEL_ASYNC);
+	*rc = vbg_op_submit_call(&call->op, watch);
 	if (*rc == VBG_RC_UNANSWERED || *rc == VBG_RC_NOT_SENT) {
 		vbg_call_trace_done(call, -EIO, 0);
 		if (*rc == VBG_RC_UNANSWERED)
@@ -233,7 +233,7 @@ int vbg_call_sync(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 functi
 	int ret, rc;
 
 	call = vbg_call_start(gdev, requestor, client_id, function,
-			      user ? VBG_FROM_USER : VBG_FROM_KERNEL, parms, parm_count, &rc);
+			      user ? VBG_FROM_USER : VBG_FROM_KERNEL, parms, parm_count, true, &rc);
 	if (IS_ERR(call))
 		return PTR_ERR(call);
 	if (rc < 0) {
@@ -284,7 +284,7 @@ int vbg_hgcm_call_async(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 
 	async->vbox_status = 0;
 	async->pages_lost = false;
 	call = vbg_call_start(gdev, requestor, client_id, function, VBG_FROM_KERNEL_ASYNC, parms,
-			      parm_count, &rc);
+			      parm_count, async->soon, &rc);
 	if (IS_ERR(call)) {
 		/* Nothing is known of a request that was not looked at. */
 		async->pages_lost = call == ERR_PTR(-EIO);

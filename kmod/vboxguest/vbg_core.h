@@ -421,7 +421,7 @@ void vbg_hgcm_host_reset(struct vbg_dev *gdev);
 void vbg_op_init(struct vbg_op *op, struct vbg_dev *gdev, void *hdr,
 		 void (*finish)(struct vbg_op *op, enum vbg_end end));
 int vbg_op_submit(struct vbg_op *op);
-int vbg_op_submit_call(struct vbg_op *op, bool wait);
+int vbg_op_submit_call(struct vbg_op *op, bool watch);
 bool vbg_op_done(const struct vbg_op *op);
 int vbg_op_wait(struct vbg_op *op, enum vbg_wait how, u32 timeout_ms);
 enum vbg_end vbg_op_cancel(struct vbg_op *op);

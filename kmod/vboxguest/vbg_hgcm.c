@@ -154,12 +154,12 @@ int vbg_op_submit(struct vbg_op *op)
 /**
  * vbg_op_submit_call() - The same for a call, which may go through the ring.
  * @op:		Operation whose request is a call.
- * @wait:	vbg_op_wait() is next.
+ * @watch:	vbg_op_wait() is next, or vbg_op_start_detached() of a short call.
  *
  * Context: Process context, may sleep.
  * Return: As vbg_op_submit().
  */
-int vbg_op_submit_call(struct vbg_op *op, bool wait)
+int vbg_op_submit_call(struct vbg_op *op, bool watch)
 {
 	struct vbg_dev *gdev = op->gdev;
 	struct vbg_hgcm_req_call *req = (void *)op->hdr;
@@ -170,7 +170,7 @@ int vbg_op_submit_call(struct vbg_op *op, bool wait)
 	if (!vbg_op_ready(op))
 		return VBG_RC_NOT_SENT;
 
-	op->hope = wait ? vbg_ring_hope(gdev, req->client_id, req->function) : NULL;
+	op->hope = watch ? vbg_ring_hope(gdev, req->client_id, req->function) : NULL;
 	if (vbg_ring_submit(op)) {
 		rc = vbg_req_answer(gdev, op->hdr);
 	} else {
@@ -352,6 +352,10 @@ int vbg_op_start_detached(struct vbg_op *op)
 
 	if (vbg_op_done(op)) {
 		vbg_count(op->gdev, VBG_CNT_CALLS_INLINE, 1);
+		op->finish(op, VBG_END_DONE);
+		return 0;
+	}
+	if (op->hope && vbg_ring_watch(op)) {
 		op->finish(op, VBG_END_DONE);
 		return 0;
 	}

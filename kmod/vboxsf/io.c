@@ -16,6 +16,8 @@
 #define RESERVE		4
 /* How often, and how long, a transfer waits for memory. */
 #define RETRIES		200
+/* Bytes that the host moves sooner than an interrupt comes. */
+#define SHORT_TRANSFER	(64u * 1024)
 #define RETRY_MS	10
 
 static mempool_t *io_pool;
@@ -116,6 +118,7 @@ void vboxsf_handle_close(struct vboxsf_handle *handle)
 	if (handle->generation == READ_ONCE(sbi->generation)) {
 		vboxsf_set_u64(&handle->close.parms[1], handle->id);
 		handle->close.done = handle_closed;
+		handle->close.call.soon = true;
 		nofs = memalloc_nofs_save();
 		ret = vboxsf_call_start(&handle->close, sbi, SHFL_FN_CLOSE, 2);
 		memalloc_nofs_restore(nofs);
@@ -381,6 +384,7 @@ struct vboxsf_settle *vboxsf_settle_begin(struct inode *inode, struct vboxsf_han
 	if (!settle->info || READ_ONCE(writer->generation) != READ_ONCE(writer->sbi->generation))
 		goto fail;
 	settle->call.done = settled;
+	settle->call.call.soon = true;
 	vboxsf_set_u64(&settle->call.parms[1], writer->id);
 	vboxsf_set_u32(&settle->call.parms[2], SHFL_INFO_GET | SHFL_INFO_FILE);
 	vboxsf_set_u32(&settle->call.parms[3], sizeof(*settle->info));
@@ -528,6 +532,7 @@ static int io_start(struct vboxsf_io *io)
 	io->list.pages = io->pages + at / PAGE_SIZE;
 	io->list.offset = at % PAGE_SIZE;
 	io->call.done = io_done;
+	io->call.call.soon = io->length <= SHORT_TRANSFER;
 	vboxsf_set_u64(&parms[1], READ_ONCE(io->handle->id));
 	vboxsf_set_u64(&parms[2], io->pos);
 	vboxsf_set_u32(&parms[3], io->length);

@@ -33,6 +33,7 @@ SECONDS = 900
 SLOW_SECONDS = 1.5
 CHURN = 100_000
 HELD = 4000
+INTERRUPTS = ("interrupts-level", "interrupts-message")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -265,6 +266,7 @@ class Bench:
         return {"seconds": seconds, "calls": after["hgcm-calls"] - before["hgcm-calls"],
                 "unwaited": unwaited,
                 "writes": sum(after[c] - before[c] for c in ("port-writes", "request-bar-writes")),
+                "interrupts": sum(after[c] - before[c] for c in INTERRUPTS),
                 "processor": total, "host": total - guest}
 
     def _take_lease(self) -> int:
@@ -287,7 +289,8 @@ class Bench:
                         continue
                     measured = await self.measure(row, peer)
                     print(f"{row.key}, {peer.name}: {row.value(measured['seconds']):.1f} "
-                          f"{row.unit}, {measured['calls']:.0f} calls, processor seconds: guest "
+                          f"{row.unit}, {measured['calls']:.0f} calls ({measured['writes']:.0f} register "
+                          f"writes, {measured['interrupts']:.0f} interrupts), processor seconds: guest "
                           f"{measured['processor'] - measured['host']:.3f}, host "
                           f"{measured['host']:.3f}", file=sys.stderr, flush=True)
                     found.setdefault(peer.name, []).append(measured)

@@ -94,15 +94,16 @@ def print_times(results: dict) -> None:
 
 def print_counts(results: dict) -> None:
     print("| | for each | calls, stock | calls, ours | of these synchronous | register writes, stock "
-          "| register writes, ours |")
-    print("|---" * 7 + "|")
+          "| register writes, ours | interrupts, stock | interrupts, ours |")
+    print("|---" * 9 + "|")
     for row in ROWS:
         found = results.get(row.key, {})
         if "ours" not in found:
             continue
         ours, stock = found["ours"], found.get("stock")
         cells = [stock["calls"] if stock else None, ours["calls"], ours["calls"] - ours["unwaited"],
-                 stock["writes"] if stock else None, ours["writes"]]
+                 stock["writes"] if stock else None, ours["writes"],
+                 stock["interrupts"] if stock else None, ours["interrupts"]]
         text = " | ".join("" if cell is None else f"{cell / row.per_count:.2f}" for cell in cells)
         print(f"| {row.title} | {row.per or 'all'} | {text} |")
 

@@ -37,6 +37,9 @@ struct vbg_hgcm_pages {
  *			structure and start other calls. It may run before
  *			vbg_hgcm_call_async() returns, on the submitting thread: take no lock
  *			around the submission that @done takes.
+ * @soon:		Set by the caller. It is going to wait for the end, or the call is a short
+ *			one: where the device looks at the ring, the end is watched for a moment
+ *			before the submission returns, which saves an interrupt.
  * @error:		0 when the host answered, then @vbox_status holds its answer. -ECANCELED
  *			after vbg_hgcm_cancel_async(), -ENODEV when the device went away.
  * @vbox_status:	VirtualBox status of the call; valid when @error is 0.
@@ -46,6 +49,7 @@ struct vbg_hgcm_pages {
  */
 struct vbg_hgcm_async {
 	void (*done)(struct vbg_hgcm_async *call);
+	bool soon;
 	int error;
 	int vbox_status;
 	bool pages_lost;
