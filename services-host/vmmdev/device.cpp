@@ -97,6 +97,10 @@ class Device::Impl final : public host::CallSource {
 
   host::ServiceHost& services;
   DeviceCore core;
+  [[nodiscard]] bool acknowledges(std::uint64_t offset, unsigned width) const noexcept {
+    return core.config.fast_acknowledge && offset == wire::kFastRegister && width == 4;
+  }
+
   Gate gate;
   std::mutex life;       // serialises reset and detach; protects `attached`
   bool attached = true;  // false: the gate stays closed
@@ -113,9 +117,7 @@ Device::~Device() {
 std::uint32_t Device::port_read(std::uint64_t offset, unsigned width) noexcept {
   impl_->core.counters.port_reads.add();
   const Gate::Pass pass(impl_->gate);
-  if (pass && offset == wire::kFastRegister && width == 4) {
-    return impl_->core.events.fast_acknowledge();
-  }
+  if (pass && impl_->acknowledges(offset, width)) return impl_->core.events.fast_acknowledge();
   return static_cast<std::uint32_t>(ones(std::min(width, 4U)));
 }
 
@@ -138,9 +140,7 @@ void Device::memory_write(std::uint64_t offset, std::span<const std::byte> in) n
 std::uint64_t Device::request_bar_read(std::uint64_t offset, unsigned width) noexcept {
   impl_->core.counters.request_bar_reads.add();
   const Gate::Pass pass(impl_->gate);
-  if (pass && offset == wire::kFastRegister && width == 4) {
-    return impl_->core.events.fast_acknowledge();
-  }
+  if (pass && impl_->acknowledges(offset, width)) return impl_->core.events.fast_acknowledge();
   return ones(width);
 }
 

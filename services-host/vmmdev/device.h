@@ -50,6 +50,8 @@ struct DeviceConfig {
   /// How long a submission of an HGCM call may wait for its completion before the register write
   /// returns; zero means never. The actual time adapts to how fast each function has been.
   std::chrono::microseconds max_hold{200};
+  /// Offer to acknowledge events by a register read (host feature bit 31).
+  bool fast_acknowledge = true;
   /// Offer the event word (openhgcm/vmmdev_ext.h).
   bool event_word = true;
   /// Offer the submission ring (same place), which needs the event word.

@@ -18,9 +18,10 @@ Outcome get_host_version(DeviceCore& device, Request& request) {
   request.set(layout::kMinor, device.config.version_minor);
   request.set(layout::kBuild, device.config.version_build);
   request.set(layout::kRevision, device.config.version_revision);
-  request.set(layout::kFeatures, layout::kHgcmPageLists | layout::kHgcmEmbedded |
-                                     layout::kHgcmContiguous | layout::kHgcmNoBounce |
-                                     layout::kFastAcknowledge);
+  std::uint32_t features = layout::kHgcmPageLists | layout::kHgcmEmbedded |
+                           layout::kHgcmContiguous | layout::kHgcmNoBounce;
+  if (device.config.fast_acknowledge) features |= layout::kFastAcknowledge;
+  request.set(layout::kFeatures, features);
   return HGCM_INF_SUCCESS;
 }
 

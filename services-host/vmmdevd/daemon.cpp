@@ -165,6 +165,7 @@ bool Daemon::make_device() {
 
   vmmdev::DeviceConfig config;
   config.max_hold = options_.hold;
+  config.fast_acknowledge = options_.fast_acknowledge;
   config.event_word = options_.event_word;
   config.ring = options_.poll.count() > 0;
   config.heartbeat = options_.heartbeat;

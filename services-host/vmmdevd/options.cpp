@@ -95,6 +95,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   std::string properties;
   std::vector<std::string> shares;
   bool no_msi = false;
+  bool no_fast_acknowledge = false;
   bool no_event_word = false;
   std::uint64_t hold = 200;
   std::uint64_t poll = 50;
@@ -138,6 +139,8 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
       ->take_all()
       ->check(CLI::Validator(check_share, ""));
   app.add_flag("--no-msi", no_msi, "Offer the INTx interrupt only");
+  app.add_flag("--no-fast-acknowledge", no_fast_acknowledge,
+               "Have the guest's driver acknowledge events by a request, as older hosts do");
   app.add_flag("--no-event-word", no_event_word,
                "Do not offer the event word in shared memory to the guest's driver");
   app.add_flag("--mmio-requests", options.mmio_requests,
@@ -220,6 +223,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
     }
   }
   options.msi = !no_msi;
+  options.fast_acknowledge = !no_fast_acknowledge;
   options.event_word = !no_event_word;
   options.host_time = !no_host_time;
   options.guest_log = guest_log;

@@ -34,6 +34,7 @@ struct Options {
   std::vector<shfl::ShareSettings> shares;
 
   bool msi = true;
+  bool fast_acknowledge = true;
   bool event_word = true;
   bool mmio_requests = false;
   bool heartbeat = false;

@@ -301,7 +301,20 @@ BOOST_AUTO_TEST_CASE(driver_that_changes_over_and_back_loses_nothing) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_FIXTURE_TEST_SUITE(event_word_off, BareFixture)
+BOOST_FIXTURE_TEST_SUITE(features_left_out, BareFixture)
+
+BOOST_AUTO_TEST_CASE(fast_register_that_is_not_offered_acknowledges_nothing) {
+  Machine machine(services, {.config = {.fast_acknowledge = false}});
+  const auto version = machine.request(wire::kGetHostVersion, 40);
+  machine.submit(version);
+  BOOST_TEST(version.get<std::uint32_t>(36) == 0x0000000fU);
+  machine.change_filter(kMouse);
+  machine.device.signal_events(kMouse);
+  BOOST_TEST(machine.device.port_read(8, 4) == 0xffffffffU);
+  BOOST_TEST(machine.device.request_bar_read(8, 4) == 0xffffffffU);
+  BOOST_TEST(machine.line.level);
+  BOOST_TEST(machine.acknowledge() == kMouse);
+}
 
 BOOST_AUTO_TEST_CASE(word_that_is_not_offered_is_not_used) {
   Machine machine(services, {.config = {.event_word = false}});

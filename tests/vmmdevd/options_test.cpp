@@ -33,6 +33,7 @@ BOOST_AUTO_TEST_CASE(nothing_given_means_all_services_with_everything_on) {
   BOOST_TEST(options.services[1].name == "VBoxSharedFolders");
   BOOST_TEST(options.shares.empty());
   BOOST_TEST(options.msi);
+  BOOST_TEST(options.fast_acknowledge);
   BOOST_TEST(options.event_word);
   BOOST_TEST(!options.mmio_requests);
   BOOST_TEST(!options.heartbeat);
@@ -81,6 +82,7 @@ BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
                                                 "/",
                                                 "--load-on-connect",
                                                 "--no-msi",
+                                                "--no-fast-acknowledge",
                                                 "--no-event-word",
                                                 "--mmio-requests",
                                                 "--hold-us",
@@ -99,6 +101,7 @@ BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
   BOOST_TEST(options.services[1].path == "/x/b.so");
   BOOST_TEST(options.service_directories.size() == 1U);
   BOOST_TEST(!options.msi);
+  BOOST_TEST(!options.fast_acknowledge);
   BOOST_TEST(!options.event_word);
   BOOST_TEST(options.mmio_requests);
   BOOST_TEST(options.hold.count() == 0);
