@@ -90,14 +90,20 @@ void vbg_session_destroy(struct vbg_session *session)
 		vbg_session_set_mouse(session, 0);
 	}
 
-	/* After this, removal does not look at the session any more. */
+	/*
+	 * After this, removal does not look at the session any more. If it has
+	 * begun, it waits for the lock, or has taken the clients away already.
+	 */
 	mutex_lock(&gdev->ctl_lock);
 	list_del(&session->node);
+	if (!active)
+		vbg_session_drop_clients(session, false);
 	mutex_unlock(&gdev->ctl_lock);
 
-	vbg_session_drop_clients(session, !active);
-	if (active)
+	if (active) {
+		vbg_session_drop_clients(session, false);
 		vbg_dev_leave(gdev);
+	}
 	vbg_dev_put(gdev);
 	kfree(session);
 }

@@ -6,7 +6,8 @@
 # plain commands; `fail` and the expect_ functions say what was wrong.
 #
 # Set by the harness: VM_LINE (6.1, 6.12), VM_RELEASE, VM_MODULES (ours, stock), VM_DIR (the case's
-# own folder for files and logs), VM_BUILD (the build tree), VM_TOP, VM_CONSOLE (the kernel's log).
+# own folder for files and logs), VM_BUILD (the build tree), VM_TOP, VM_CONSOLE (the kernel's log),
+# VM_IMAGE (its initramfs).
 set -Eeuo pipefail
 trap 'echo "FAILED: line $LINENO: $BASH_COMMAND" >&2' ERR
 
@@ -58,7 +59,7 @@ print(sum(value.values()) if isinstance(value, dict) else value)' "$1" "$2"
 }
 
 # machine reboot | kill-qemu | stop-qemu | start-qemu | kill-daemon | stop-daemon | start-daemon |
-# freeze-daemon | expect-reboot | wait-reboot | mark '{"text": ...}' | qmp '{"execute": ...}'
+# freeze-daemon | expect-reboot | wait-reboot | wait-kexec | mark '{"text": ...}' | qmp '{"execute": ...}'
 machine() { "$_vm_client" ask "$@"; }
 
 # Takes the driver out, and the file system on top of it that another case may have left.

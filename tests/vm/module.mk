@@ -16,6 +16,9 @@ build/tests/ioctl-matrix32: tests/vm/programs/ioctl_matrix.cpp $(FLAGS_STAMP) | 
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -m32 -static -o $@ $<
 endif
 $(call test_program,hgcm-load,tests/vm/programs/hgcm_load.cpp,hgcm)
+ifeq ($(VARIANT),)
+$(call test_program,kexec-start,tests/vm/programs/kexec_start.cpp,,-static)
+endif
 # Plain requests, likewise.
 $(call test_program,vmmdev-request,tests/vm/programs/vmmdev_request.cpp,,)
 

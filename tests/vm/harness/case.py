@@ -146,7 +146,7 @@ async def _execute(case: Case, machine: Machine, directory: Path, start_of_log: 
         os.environ, VM_TOP=str(TOP), VM_LIB=str(TOP / "tests/vm/lib.sh"), VM_LINE=settings.line,
         VM_RELEASE=settings.release, VM_MODULES=settings.modules, VM_DIR=str(directory),
         VM_BUILD=str(settings.build), VM_MACHINE=str(machine.control_socket),
-        VMCTL_CONTROL=str(machine.vmctl_socket), VM_CONSOLE=str(machine.console),
+        VMCTL_CONTROL=str(machine.vmctl_socket), VM_CONSOLE=str(machine.console), VM_IMAGE=str(machine.image),
         VM_CONSOLE_START=str(start_of_log))
     with open(directory / "output.log", "wb") as output:
         process = await asyncio.create_subprocess_exec(

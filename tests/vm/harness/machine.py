@@ -408,6 +408,9 @@ class Machine:
             while self._expect_reset:
                 await asyncio.sleep(0.02)
             await self._wait_guest("reboot")
+        elif do == "wait-kexec":
+            self.channel.lost()
+            await self._wait_guest("kexec")
         elif do == "start-qemu":
             await self.start_qemu()
         elif do == "stop-qemu":
