@@ -255,13 +255,13 @@ static int vboxsf_dir_open(struct inode *dir, struct file *file)
 	if (vboxsf_attr_fresh(dir))
 		df->listing = listing_find(dir);
 	if (!df->listing)
-		ret = dir_start(df, file->f_path.dentry, false);
+		ret = dir_start(df, file_dentry(file), false);
 	if (ret) {
 		kfree(df);
 		if (ret == -ENOENT || ret == -ENOTDIR || ret == -ELOOP)
 			ret = -ESTALE;
 		if (ret == -ESTALE)
-			vboxsf_entry_expire(file->f_path.dentry);
+			vboxsf_entry_expire(file_dentry(file));
 		return ret;
 	}
 	file->private_data = df;
@@ -480,7 +480,7 @@ static struct entry *find_entry(struct dir_file *df, u32 index)
 
 static int vboxsf_iterate(struct file *file, struct dir_context *ctx)
 {
-	struct dentry *dentry = file->f_path.dentry;
+	struct dentry *dentry = file_dentry(file);
 	struct dir_file *df = file->private_data;
 	struct entry *entry;
 	int ret;
@@ -530,7 +530,7 @@ static int vboxsf_dir_fsync(struct file *file, loff_t start, loff_t end, int dat
 
 	if (sb_rdonly(file_inode(file)->i_sb))
 		return 0;
-	handle = vboxsf_handle_open(file_inode(file), file->f_path.dentry,
+	handle = vboxsf_handle_open(file_inode(file), file_dentry(file),
 				    SHFL_CF_DIRECTORY | SHFL_CF_READ);
 	/* There is nothing to keep of one that was removed. */
 	if (IS_ERR(handle))

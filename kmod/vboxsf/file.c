@@ -3,6 +3,9 @@
  * Open files: opening and closing them, reading and writing by the rules of the cache mode,
  * mapping, syncing, copying. The pages themselves are pages.c and direct.c.
  *
+ * The name of an open file is file_dentry(): below an overlay, f_path is the overlay's on old
+ * kernels.
+ *
  * Locks of files (flock, fcntl) are kept in this guest; the protocol has none that work.
  */
 #include <linux/pagemap.h>
@@ -108,7 +111,7 @@ static int vboxsf_open(struct inode *inode, struct file *file)
 	if (!req)
 		return -ENOMEM;
 again:
-	ret = vboxsf_req_path(req, sbi, file->f_path.dentry);
+	ret = vboxsf_req_path(req, sbi, file_dentry(file));
 	if (!ret)
 		ret = vboxsf_shfl_create(sbi, req, wire | SHFL_CF_FAIL_IF_NEW |
 					 (truncate ? SHFL_CF_OVERWRITE_IF_EXISTS : 0), 0,
@@ -126,14 +129,14 @@ again:
 		ret = -ESTALE;
 	}
 	if (ret) {
-		vboxsf_entry_expire(file->f_path.dentry);
+		vboxsf_entry_expire(file_dentry(file));
 		goto out;
 	}
 	if (truncate)
 		vboxsf_inode_own_meta(inode, true);
 	else
 		vboxsf_inode_update(inode, &req->create.info, change);
-	vboxsf_entry_fresh(file->f_path.dentry);
+	vboxsf_entry_fresh(file_dentry(file));
 
 	handle = vboxsf_handle_new(inode, le64_to_cpu(req->create.handle), generation,
 				   wire & (SHFL_CF_READ | SHFL_CF_WRITE | SHFL_CF_APPEND));
@@ -177,7 +180,7 @@ struct vboxsf_handle *vboxsf_file_handle(struct file *file, bool append)
 	if (!vf->other) {
 		flags = (vf->handle->flags & (SHFL_CF_READ | SHFL_CF_WRITE)) |
 			(append ? SHFL_CF_APPEND : 0);
-		handle = vboxsf_handle_open(file_inode(file), file->f_path.dentry, flags);
+		handle = vboxsf_handle_open(file_inode(file), file_dentry(file), flags);
 		if (!IS_ERR(handle))
 			vf->other = handle;
 	} else {

@@ -27,6 +27,11 @@ ifeq ($(VARIANT),)
 $(call test_program,fs-exercise,$(sort $(wildcard tests/vm/programs/fs_*.cpp)),,-static)
 endif
 
+# A Debian root file system, for guests whose root is a directory of the host.
+build/vm/debian-root/.packages: tests/vm/fetch-root
+	$(Q)tests/vm/fetch-root
+	@touch $@
+
 .PHONY: demo vm-deps vm-test vm-shell
 vm-deps: build/.deps-vm build/.deps-kmod ## Fetch QEMU and the guests' kernels into build/vm
 	$(Q)tests/vm/fetch-qemu

@@ -69,7 +69,8 @@ def read_case(path: Path) -> Case:
         elif key in ("cpus", "memory"):
             setattr(case, key, int(value))
         elif key in ("daemon", "device", "qemu", "append"):
-            setattr(case, key, getattr(case, key) + tuple(shlex.split(value)))
+            setattr(case, key, getattr(case, key) +
+                    tuple(shlex.split(value.replace("$VM_TOP", str(TOP)))))
         elif key == "allow_stock":
             case.allow_stock.append(value)
         else:

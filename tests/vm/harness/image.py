@@ -152,6 +152,7 @@ def build_image(target: Path, release: str, ours: bool, build: Path, programs: l
     archive.file("/etc/profile", PROFILE.encode())
     add_busybox(archive)
     archive.file("/init", (TOP / "tests/vm/agent/init").read_bytes(), 0o755)
+    archive.file("/scripts/vboxsf", (TOP / "kmod/install/initramfs-boot").read_bytes())
     archive.file("/vm-agent", stripped(TOP / "build/tests/vm-agent"), 0o755)
     add_modules(archive, release, ours)
     libraries: dict[str, Path] = {}
