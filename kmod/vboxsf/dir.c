@@ -59,6 +59,7 @@ struct chunk {
  * @ref:	Holders: open directories and the inode. Changed only while one open directory
  *		holds it.
  * @version:	vboxsf_inode.version they are of.
+ * @begun:	When it was begun; jiffies.
  * @chunks:	The entries.
  * @count:	Number of entries.
  * @bytes:	Memory.
@@ -67,6 +68,7 @@ struct chunk {
 struct vboxsf_listing {
 	refcount_t ref;
 	unsigned long version;
+	unsigned long begun;
 	struct list_head chunks;
 	u32 count;
 	size_t bytes;
@@ -101,6 +103,7 @@ static struct vboxsf_listing *listing_new(unsigned long version)
 		return NULL;
 	refcount_set(&listing->ref, 1);
 	listing->version = version;
+	listing->begun = jiffies;
 	INIT_LIST_HEAD(&listing->chunks);
 	return listing;
 }
@@ -186,6 +189,33 @@ static void listing_keep(struct inode *dir, struct vboxsf_listing *listing)
 	listing_put(old);
 }
 
+/*
+ * The listing of a directory, unless it is better to list that again though it has the same
+ * entries: what a listing brought along of each of them is not trusted after @trust, and may be
+ * asked for one by one next. One more call is worth that.
+ */
+static struct vboxsf_listing *listing_use(struct inode *dir, unsigned long trust)
+{
+	struct vboxsf_sb *sbi = VBOXSF_SB(dir->i_sb);
+	struct vboxsf_listing *listing = listing_find(dir);
+
+	if (listing && list_is_singular(&listing->chunks) &&
+	    (time_before(listing->begun, READ_ONCE(sbi->epoch)) ||
+	     time_after(jiffies, listing->begun + trust))) {
+		listing_put(listing);
+		listing = NULL;
+	}
+	return listing;
+}
+
+/* For how long a listing tells about its entries. */
+static unsigned long listing_ttl(struct inode *dir)
+{
+	struct vboxsf_sb *sbi = VBOXSF_SB(dir->i_sb);
+
+	return min(READ_ONCE(sbi->entry_ttl), READ_ONCE(sbi->attr_ttl));
+}
+
 /* Open the directory on the host, and start a listing; @anew: not with what is known. */
 static int dir_start(struct dir_file *df, struct dentry *dentry, bool anew)
 {
@@ -218,7 +248,10 @@ static int dir_start(struct dir_file *df, struct dentry *dentry, bool anew)
 	ret = -ENOMEM;
 	if (!handle)
 		goto out;
-	df->listing = anew || sbi->o.cache <= VBOXSF_CACHE_STRICT ? NULL : listing_find(dir);
+	df->listing = NULL;
+	/* What is about to expire has as good as expired, when a call is made anyway. */
+	if (!anew && sbi->o.cache > VBOXSF_CACHE_STRICT)
+		df->listing = listing_use(dir, listing_ttl(dir) / 2);
 	if (df->listing) {
 		vboxsf_handle_put(handle);
 	} else {
@@ -253,7 +286,7 @@ static int vboxsf_dir_open(struct inode *dir, struct file *file)
 	if (!df)
 		return -ENOMEM;
 	if (vboxsf_attr_fresh(dir))
-		df->listing = listing_find(dir);
+		df->listing = listing_use(dir, listing_ttl(dir));
 	if (!df->listing)
 		ret = dir_start(df, file_dentry(file), false);
 	if (ret) {
