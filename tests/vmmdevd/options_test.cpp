@@ -3,6 +3,7 @@
 // The command line of vmmdevd, and the QEMU options it prints.
 #include "vmmdevd/options.h"
 
+#include "vmmdevd/backend.h"
 #include "vmmdevd/qemu_options.h"
 
 #include <boost/test/unit_test.hpp>
@@ -67,6 +68,22 @@ BOOST_AUTO_TEST_CASE(shares_that_make_no_sense_are_refused) {
     BOOST_TEST(std::get<ExitCode>(parse({"--share", share})).code == 2, share);
   }
   BOOST_TEST(std::get<ExitCode>(parse({"--share", "a=/a", "--service", "B"})).code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(request_registers_in_memory_are_offered_only_when_asked_for) {
+  using Kind = hgcm::vfio_user::BarConfig::Kind;
+  const auto plain = server_options(std::get<Options>(parse({"--no-msi"})));
+  BOOST_TEST((plain.bars[kPortBar].kind == Kind::kPorts));
+  BOOST_TEST((plain.bars[kMemoryBar].kind == Kind::kMemory));
+  BOOST_TEST((plain.bars[kRequestBar].kind == Kind::kNone));
+  BOOST_TEST(!plain.msi);
+  const auto newer = server_options(std::get<Options>(parse({"--mmio-requests"})));
+  BOOST_TEST((newer.bars[kPortBar].kind == Kind::kPorts));
+  BOOST_TEST((newer.bars[kRequestBar].kind == Kind::kMemory));
+  BOOST_TEST(newer.bars[kRequestBar].size == hgcm::vmmdev::kRequestBarSize);
+  // Writes to them are what the device waits for.
+  BOOST_TEST(newer.bars[kRequestBar].mappable.empty());
+  BOOST_TEST(newer.msi);
 }
 
 BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
