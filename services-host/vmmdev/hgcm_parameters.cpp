@@ -25,10 +25,6 @@ Status check_direction(std::uint32_t flags) noexcept {
 
 }  // namespace
 
-bool HgcmParameters::Parameter::is_value() const noexcept {
-  return type == wire::kParm32 || type == wire::kParm64;
-}
-
 // Bytes that the listed guest memory holds, at most `size`.
 std::size_t HgcmParameters::Parameter::capacity() const noexcept {
   if (type != wire::kParmPageList && type != wire::kParmNoBounce) return size;

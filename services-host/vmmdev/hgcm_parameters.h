@@ -64,7 +64,6 @@ class HgcmParameters {
     std::vector<void*> pages;                          // not bounced
     std::vector<std::shared_ptr<const void>> mapping;  // keeps `pages` valid
 
-    [[nodiscard]] bool is_value() const noexcept;
     [[nodiscard]] bool mapped() const noexcept { return !pages.empty(); }
     [[nodiscard]] std::size_t capacity() const noexcept;
   };
