@@ -5,6 +5,7 @@
 #include "fixture.h"
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,30 @@ Parm page_list(std::uint32_t size, std::uint32_t direction, std::vector<GuestAdd
                std::uint32_t first_offset = 0) {
   return Parm::list(wire::kParmPageList, size, direction, std::move(pages), first_offset);
 }
+
+/// Memory in two pieces, as a machine has it below and above its hole: none maps across the seam.
+class TwoPieces final : public GuestMemory {
+ public:
+  TwoPieces(PlainGuestMemory& whole, GuestAddress seam) : whole_(whole), seam_(seam) {}
+  bool read(GuestAddress address, std::span<std::byte> out) noexcept override {
+    return whole_.read(address, out);
+  }
+  bool write(GuestAddress address, std::span<const std::byte> in) noexcept override {
+    return whole_.write(address, in);
+  }
+  bool store_release(GuestAddress address, std::uint32_t value) noexcept override {
+    return whole_.store_release(address, value);
+  }
+  std::optional<GuestMapping> map(GuestAddress address, std::size_t size) noexcept override {
+    if (address < seam_ && address + size > seam_) return std::nullopt;
+    return whole_.map(address, size);
+  }
+  [[nodiscard]] std::uint64_t size() const noexcept override { return whole_.size(); }
+
+ private:
+  PlainGuestMemory& whole_;
+  const GuestAddress seam_;
+};
 
 }  // namespace
 
@@ -439,6 +464,34 @@ BOOST_AUTO_TEST_CASE(no_bounce_without_mappable_memory_is_copied) {
   BOOST_TEST(all_are(machine.memory.at(kPage1 + 904, 100), std::byte{0}));
   BOOST_TEST(call.get<std::uint32_t>(Machine::parm_offset(0) + 4) == 5000U);
   BOOST_TEST(machine.device.counters().hgcm_copies == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(no_bounce_run_across_two_pieces_of_memory_is_not_copied) {
+  Machine machine(services);
+  TwoPieces memory(machine.memory, kPage2);
+  PlainGuestMemory bar(kMemoryBarSize);
+  Device device(memory, machine.line, services, bar.bytes(), {});
+  const auto submit = [&](const GuestRequest& request) {
+    device.port_write(wire::kRequestRegister, 4, static_cast<std::uint32_t>(request.address));
+    return request.status();
+  };
+  auto info = machine.request(wire::kReportGuestInfo, wire::guest_info::kBytes);
+  info.set<std::uint32_t>(wire::guest_info::kInterfaceVersion, wire::guest_info::kInterface104);
+  BOOST_REQUIRE(submit(info) == 0);
+
+  fake.on_call = [&](host::ClientId, const FakeServices::Call& call) {
+    const auto& pages = call->parameters.at(0).u.pages;
+    BOOST_TEST((call->parameters.at(0).type == HGCM_SVC_PARM_PAGES && pages.count == 2U &&
+                pages.pages[0] == machine.memory.at(kPage1, 1).data() &&
+                pages.pages[1] == machine.memory.at(kPage2, 1).data()));
+    return call->complete(0);
+  };
+  // Two pages, one after the other, in one run.
+  const auto call =
+      machine.call_request(1, 1, {Parm::list(wire::kParmNoBounce, 8192, kBoth, {kPage1, kPage2})});
+  BOOST_TEST(submit(call) == HGCM_INF_HGCM_ASYNC_EXECUTE);
+  BOOST_TEST(call.done());
+  BOOST_TEST(device.counters().hgcm_copies == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(requestor_is_legacy_unless_the_guest_knows_it) {

@@ -91,6 +91,18 @@ BOOST_AUTO_TEST_CASE(second_submission_of_a_pending_block_is_busy) {
   BOOST_TEST(machine.submit(again) == HGCM_INF_HGCM_ASYNC_EXECUTE);
 }
 
+BOOST_AUTO_TEST_CASE(call_that_is_cancelled_while_it_is_refused_keeps_its_block) {
+  auto call = machine.call_request(1, 1, {Parm::u32(5)});
+  fake.on_call = [&](host::ClientId, const FakeServices::Call&) -> Status {
+    BOOST_TEST(machine.cancel2(Machine::kRequest) == HGCM_INF_SUCCESS);
+    // The guest has its memory back, and uses it for something else.
+    call.set<std::int32_t>(wire::header::kStatus, 1234);
+    return HGCM_ERR_HGCM_TOO_MANY_CLIENT_CALLS;
+  };
+  BOOST_TEST(machine.submit(call) == 1234);
+  BOOST_TEST(!call.done());
+}
+
 BOOST_AUTO_TEST_CASE(cancel2_checks_its_address_and_size) {
   auto wide = machine.request(wire::kHgcmCancel2, 32);
   for (const std::uint64_t address :

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace hgcm::vmmdev::test {
@@ -202,6 +203,20 @@ BOOST_AUTO_TEST_CASE(log_without_a_nul_at_the_end_is_invalid) {
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(requests_with_configuration, BareFixture)
+
+BOOST_AUTO_TEST_CASE(guest_is_unresponsive_until_its_next_heartbeat) {
+  Machine machine(services, {.config = {.heartbeat_interval = std::chrono::milliseconds(20),
+                                        .heartbeat = true}});
+  auto request = machine.request(wire::kConfigureHeartbeat, 36);
+  BOOST_TEST(machine.submit(request.set<std::uint8_t>(32, 1)) == 0);
+  while (!machine.device.guest_info().unresponsive) std::this_thread::yield();
+  bool alive = false;
+  for (int i = 0; i < 1000 && !alive; ++i) {
+    BOOST_TEST(machine.submit(machine.request(wire::kHeartbeat, 24)) == 0);
+    alive = !machine.device.guest_info().unresponsive;
+  }
+  BOOST_TEST(alive);
+}
 
 BOOST_AUTO_TEST_CASE(heartbeat_starts_only_on_a_change) {
   Machine machine(services,

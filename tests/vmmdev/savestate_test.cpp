@@ -247,6 +247,31 @@ BOOST_AUTO_TEST_CASE(call_that_is_done_since_is_only_announced) {
   BOOST_TEST((machine.acknowledge() & wire::kEventHgcm) != 0U);
 }
 
+BOOST_AUTO_TEST_CASE(call_with_32_bit_parameters_is_submitted_again) {
+  const auto made = machine.call_request(1, 5, {Parm::u32(7), Parm::u32(8)}, Machine::kRequest,
+                                         wire::kHgcmCall32);
+  BOOST_REQUIRE(submit(made) == HGCM_INF_HGCM_ASYNC_EXECUTE);
+  const auto state = save();
+  BOOST_TEST(device.load_state(state).ok());
+  BOOST_REQUIRE(fake.calls.size() == 2U);
+  fake.take_call();
+  const auto again = fake.take_call();
+  BOOST_REQUIRE(again->parameter_count == 2U);
+  BOOST_TEST(again->parameters.at(1).u.u32 == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(block_that_has_grown_over_the_end_of_memory_fails_towards_the_guest) {
+  constexpr GuestAddress kLast = Machine::kMemory - 64;
+  const auto call = machine.call_request(1, 5, {}, kLast);
+  BOOST_REQUIRE(submit(call) == HGCM_INF_HGCM_ASYNC_EXECUTE);
+  const auto state = save();
+  machine.request(wire::kHgcmCall64, 4096, kLast);
+  BOOST_TEST(device.load_state(state).ok());
+  BOOST_TEST(call.done());
+  BOOST_TEST(call.result() == HGCM_ERR_INVALID_POINTER);
+  BOOST_TEST(fake.calls.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(block_that_is_no_command_any_more_fails_towards_the_guest) {
   const auto call = pending_call();
   const auto state = save();
