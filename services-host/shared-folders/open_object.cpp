@@ -5,6 +5,7 @@
 
 #include <sys/resource.h>
 
+#include <random>
 #include <utility>
 
 #include "shared-folders/listing.h"
@@ -51,6 +52,8 @@ bool DescriptorBudget::take() noexcept {
   return false;
 }
 
+HandleTable::HandleTable() : first_generation_(std::random_device()()) {}
+
 Result<std::uint64_t> HandleTable::insert(std::shared_ptr<OpenObject> object) {
   const std::lock_guard lock(mutex_);
   std::uint32_t index = 0;
@@ -59,7 +62,7 @@ Result<std::uint64_t> HandleTable::insert(std::shared_ptr<OpenObject> object) {
     free_.pop_back();
   } else if (slots_.size() < kMaxHandles) {
     index = static_cast<std::uint32_t>(slots_.size());
-    slots_.emplace_back();
+    slots_.push_back({first_generation_, nullptr});
     // Room for the way back too: remove() cannot fail.
     free_.reserve(slots_.capacity());
   } else {

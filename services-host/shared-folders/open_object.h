@@ -66,9 +66,12 @@ struct OpenObject {
   std::shared_ptr<DescriptorBudget> budget_;
 };
 
-/// Thread-safe. Handles are never 0 or ~0, and not reused soon.
+/// Thread-safe. Handles are never 0 or ~0, not reused soon, and not those of another table: a guest
+/// may come with some from before its machine was restored.
 class HandleTable {
  public:
+  HandleTable();
+
   static constexpr std::size_t kMaxHandles = 65536;
 
   /// HGCM_ERR_NO_MEMORY when full.
@@ -83,11 +86,12 @@ class HandleTable {
 
  private:
   struct Slot {
-    std::uint32_t generation = 0;
+    std::uint32_t generation;
     std::shared_ptr<OpenObject> object;
   };
   [[nodiscard]] Result<std::size_t> locate(std::uint64_t handle, std::uint32_t root) const;
 
+  const std::uint32_t first_generation_;
   mutable std::mutex mutex_;
   std::vector<Slot> slots_;  // under mutex_, as is what follows
   std::vector<std::uint32_t> free_;

@@ -85,6 +85,28 @@ BOOST_FIXTURE_TEST_CASE(a_saved_client_goes_on_where_it_was, Restored) {
   BOOST_CHECK_EQUAL(host.call(5, kUnmapFolder, Parm::u32(root))->wait(), HGCM_ERR_INVALID_HANDLE);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_handle_of_before_is_not_that_of_another_file_now, Restored) {
+  const std::uint64_t before = open("/file");
+  BOOST_REQUIRE_EQUAL(host.save(kClient), 0);
+  const std::vector<std::byte> saved = host.stream;
+  BOOST_REQUIRE_EQUAL(host.disconnect(kClient), 0);
+  BOOST_REQUIRE_EQUAL(restore(saved), 0);
+  // As a guest that opens again what it had open.
+  const CreateParms parms{kNilHandle, 0, kFailIfNew | kReadWrite, {}};
+  const CallPtr again =
+      host.call(5, kCreate, Parm::u32(root), text_parm("/file"), Parm::bytes(bytes_of(parms)));
+  BOOST_REQUIRE_EQUAL(again->wait(), 0);
+  const auto now = as<CreateParms>(again->contents(2)).handle;
+  BOOST_REQUIRE_NE(now, kNilHandle);
+  BOOST_CHECK_NE(now, before);
+  const auto read_by = [&](std::uint64_t handle) {
+    return host.call(5, kRead, Parm::u32(root), Parm::u64(handle), Parm::u64(0), Parm::u32(10),
+                     Parm::buffer(10));
+  };
+  BOOST_CHECK_EQUAL(read_by(before)->wait(), HGCM_ERR_INVALID_HANDLE);
+  BOOST_CHECK_EQUAL(read_by(now)->wait(), 0);
+}
+
 BOOST_FIXTURE_TEST_CASE(states_of_all_versions_are_read, Restored) {
   BOOST_REQUIRE_EQUAL(host.disconnect(kClient), 0);
   for (const std::uint32_t version : {2U, 3U, 4U, 5U}) {
