@@ -155,11 +155,20 @@ void Service::run(const LoadFailed& load_failed) {
 Status Service::load(std::string& detail) {
   hgcm_svc_load_fn entry = source_.builtin;
   if (entry == nullptr) {
+    try {
+      if (core_->options.entry_for) substitute_ = core_->options.entry_for(name_, source_.path);
+    } catch (...) {
+      return HGCM_ERR_NO_MEMORY;
+    }
+  }
+  if (entry == nullptr && !substitute_) {
     if (const Status status = library_.open(source_.path, detail); status.failed()) return status;
     if (abandoned_.load()) return HGCM_ERR_TIMEOUT;
     entry = library_.entry();
   }
-  if (const Status status = enter(entry, table_); status.failed()) {
+  if (const Status status =
+          substitute_ ? enter(std::cref(substitute_), table_) : enter(entry, table_);
+      status.failed()) {
     detail = "its load entry failed with " + status.to_string();
     return status;
   }

@@ -141,6 +141,7 @@ class Service : public std::enable_shared_from_this<Service> {
   const std::uint32_t serial_;
   ServiceInstance* instance_ = nullptr;
   hgcm_svc_table* table_ = nullptr;  // in the instance
+  LoadEntry substitute_;             // of entry_for, as library_
   ServiceLibrary library_;           // the service thread, then the one that joined it
   MessageQueue queue_;
   std::thread thread_;

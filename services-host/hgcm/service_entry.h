@@ -14,7 +14,9 @@ namespace hgcm::host {
 /// HGCM_ERR_NOT_SUPPORTED for a null entry, HGCM_ERR_UNEXPECTED_EXCEPTION for one that throws.
 template <typename Entry, typename... Arguments>
 Status enter(Entry entry, Arguments... arguments) noexcept {
-  if (entry == nullptr) return HGCM_ERR_NOT_SUPPORTED;
+  if constexpr (std::is_pointer_v<Entry>) {
+    if (entry == nullptr) return HGCM_ERR_NOT_SUPPORTED;
+  }
   try {
     if constexpr (std::is_void_v<decltype(entry(arguments...))>) {
       entry(arguments...);

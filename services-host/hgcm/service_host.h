@@ -137,12 +137,19 @@ class CallSource {
 
 enum class LogLevel { kInfo, kWarning, kError };
 
+/// What a service's library exports, or something in its place.
+using LoadEntry = std::function<std::int32_t(hgcm_svc_table*)>;
+
 struct ServiceHostOptions {
   /// Where load() looks for NAME.so when no path is given, in order.
   std::vector<std::filesystem::path> service_directories;
   /// Whether a guest's connect to a service that is not loaded may load NAME.so from the
   /// directories above. Names with anything but [A-Za-z0-9_-] never do.
   bool load_on_connect = false;
+  /// Asked before a library is loaded, on the new service's thread: an entry to be called instead,
+  /// or an empty one for the library's own. It is kept, with what it holds, for as long as the
+  /// service.
+  std::function<LoadEntry(std::string_view name, const std::filesystem::path& library)> entry_for;
   /// The id of this execution of the machine for the session-id helper; called from any thread.
   std::function<std::uint64_t()> session_id;
   /// One line for a person, without line end; any thread. Lines a guest or a service can provoke
