@@ -152,6 +152,17 @@ std::optional<vmmdev::GuestMapping> DmaMemory::map(vmmdev::GuestAddress address,
       region->mapping->bytes().subspan(static_cast<std::size_t>(offset), size), region->mapping};
 }
 
+std::shared_ptr<const FileMapping> DmaMemory::mapping_at(const void* address) const noexcept {
+  const auto* const at = static_cast<const std::byte*>(address);
+  const std::lock_guard lock(mutex_);
+  for (const Region& region : table_->regions) {
+    if (!region.mapping || !region.range.readable || !region.range.writable) continue;
+    const auto bytes = region.mapping->bytes();
+    if (at >= bytes.data() && at < bytes.data() + bytes.size()) return region.mapping;
+  }
+  return nullptr;
+}
+
 bool DmaMemory::discard(vmmdev::GuestAddress address, std::size_t size) noexcept {
   const auto mapping = map(address, size);
   return mapping && ::madvise(mapping->bytes.data(), size, MADV_REMOVE) == 0;

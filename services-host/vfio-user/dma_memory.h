@@ -58,6 +58,8 @@ class DmaMemory final : public vmmdev::GuestMemory {
   /// Only within one region; a range across two is for read() and write().
   [[nodiscard]] std::optional<vmmdev::GuestMapping> map(vmmdev::GuestAddress address,
                                                         std::size_t size) noexcept override;
+  /// The mapped region that this address of ours lies in; null if there is none.
+  [[nodiscard]] std::shared_ptr<const FileMapping> mapping_at(const void* address) const noexcept;
   /// Punches a hole into the file, as map().
   bool discard(vmmdev::GuestAddress address, std::size_t size) noexcept override;
   [[nodiscard]] std::uint64_t size() const noexcept override;

@@ -3,6 +3,7 @@
 // Mappings of foreign files and the SIGBUS handler that guards them. See file_mapping.h.
 #include "vfio-user/file_mapping.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,6 +124,12 @@ std::shared_ptr<FileMapping> FileMapping::create(int fd, std::uint64_t offset, s
     error = ENOMEM;
     return nullptr;
   }
+  mapping->fd_.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!mapping->fd_) {
+    error = errno;
+    return nullptr;
+  }
+  mapping->file_offset_ = offset;
   mapping->slot_ = take_slot();
   if (mapping->slot_ == kMaxMappings) {
     error = ENOSPC;

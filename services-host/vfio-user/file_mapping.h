@@ -19,12 +19,14 @@
 #include <memory>
 #include <span>
 
+#include "vfio-user/unique_fd.h"
+
 namespace hgcm::vfio_user {
 
 class FileMapping {
  public:
-  /// Maps [offset, offset + size) of `fd` shared. The descriptor is not kept. On failure `error` is
-  /// an errno value: EINVAL (not a regular file, or not page aligned), EFBIG (file too short),
+  /// Maps [offset, offset + size) of `fd` shared; keeps a descriptor of its own. On failure `error`
+  /// is an errno value: EINVAL (not a regular file, or not page aligned), EFBIG (file too short),
   /// ENOSPC (all kMaxMappings are in use), or the system's.
   [[nodiscard]] static std::shared_ptr<FileMapping> create(int fd, std::uint64_t offset,
                                                            std::uint64_t size, bool writable,
@@ -35,6 +37,9 @@ class FileMapping {
 
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
+  /// What is mapped, for whoever wants to map it too.
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] std::uint64_t file_offset() const noexcept { return file_offset_; }
   /// The file has shrunk below what was mapped: the bytes are no longer anyone else's.
   [[nodiscard]] bool lost() const noexcept;
 
@@ -44,6 +49,8 @@ class FileMapping {
   FileMapping() noexcept = default;
 
   std::span<std::byte> bytes_;
+  UniqueFd fd_;
+  std::uint64_t file_offset_ = 0;
   std::size_t slot_ = kMaxMappings;
   bool writable_ = false;
 };

@@ -97,6 +97,7 @@ class Server::Impl {
   void stop() noexcept;
 
   DmaMemory& memory() noexcept { return memory_; }
+  const DmaMemory& memory() const noexcept { return memory_; }
   Interrupts& interrupts() noexcept { return interrupts_; }
   std::span<std::byte> bar_memory(unsigned bar) const noexcept {
     return bar < kBarCount ? bars_.at(bar).bytes() : std::span<std::byte>{};
@@ -352,6 +353,9 @@ void Server::stop() noexcept {
 }
 vmmdev::GuestMemory& Server::guest_memory() noexcept {
   return impl_->memory();
+}
+std::shared_ptr<const FileMapping> Server::guest_file(const void* address) const noexcept {
+  return std::as_const(*impl_).memory().mapping_at(address);
 }
 vmmdev::InterruptLine& Server::interrupt_line() noexcept {
   return impl_->interrupts();

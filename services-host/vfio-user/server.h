@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "vfio-user/file_mapping.h"
 #include "vmmdev/guest_memory.h"
 #include "vmmdev/interrupt_line.h"
 
@@ -136,6 +137,8 @@ class Server {
   /// These live as long as the server. Without a client there is no guest memory, and interrupts
   /// go nowhere (the level is remembered).
   [[nodiscard]] vmmdev::GuestMemory& guest_memory() noexcept;
+  /// The file behind memory that guest_memory() has mapped, by an address of ours; null: none.
+  [[nodiscard]] std::shared_ptr<const FileMapping> guest_file(const void* address) const noexcept;
   [[nodiscard]] vmmdev::InterruptLine& interrupt_line() noexcept;
   /// The whole of a backed BAR, shared with the client; stays at one address for the server's life.
   /// Empty for other BARs.

@@ -480,11 +480,13 @@ BOOST_AUTO_TEST_CASE(map_with_a_file_gives_the_memory) {
   BOOST_TEST(core.memory.size() == 0x2000U);
 }
 
-BOOST_AUTO_TEST_CASE(map_keeps_no_descriptor) {
+BOOST_AUTO_TEST_CASE(map_keeps_one_descriptor_until_unmap) {
   Core core;
   const UniqueFd ram = memory_file(0x1000);
   const std::size_t before = open_descriptors();
   BOOST_TEST(core.send(wire::Command::kDmaMap, dma_map_payload(0, 0x1000), duplicate(ram)) == 0U);
+  BOOST_TEST(open_descriptors() == before + 1);
+  BOOST_TEST(core.send(wire::Command::kDmaUnmap, dma_unmap_payload(0, 0x1000)) == 0U);
   BOOST_TEST(open_descriptors() == before);
 }
 
