@@ -11,6 +11,13 @@
 #include "shared-folders/path.h"
 
 namespace hgcm::shfl {
+namespace {
+
+/// Whoever runs the service confined (services-host/sandbox) gives it directories as descriptors,
+/// and may put another directory behind the number later.
+constexpr std::string_view kDescriptorPath = "/proc/self/fd/";
+
+}  // namespace
 
 Share::Share(ShareConfig config) : config_(std::move(config)) {
   if (!config_.missing) {
@@ -24,6 +31,13 @@ std::shared_ptr<const Descriptor> Share::root() const {
 }
 
 void Share::open_root() {
+  if (config_.path.starts_with(kDescriptorPath)) {
+    Descriptor root(::open(config_.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (root) {
+      take_root(std::move(root));
+    }
+    return;
+  }
   if (canonical_path_.empty()) {
     // Links in the path are the operator's, and followed once.
     const std::unique_ptr<char, void (*)(void*)> path(::realpath(config_.path.c_str(), nullptr),
@@ -44,8 +58,12 @@ void Share::open_root() {
   if (!root) {
     return;
   }
-  placement_.look_at(root->get());
-  root_ = std::make_shared<const Descriptor>(std::move(*root));
+  take_root(std::move(*root));
+}
+
+void Share::take_root(Descriptor root) {
+  placement_.look_at(root.get());
+  root_ = std::make_shared<const Descriptor>(std::move(root));
 }
 
 void Share::refresh() {

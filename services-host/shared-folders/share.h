@@ -57,6 +57,7 @@ class Share {
 
  private:
   void open_root();
+  void take_root(Descriptor root);
 
   const ShareConfig config_;
   std::string canonical_path_;  // without links; what the root is opened by again

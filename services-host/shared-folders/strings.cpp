@@ -55,8 +55,10 @@ class Locale {
   const locale_t locale_;
 };
 
+/// Not made when it is needed: a confined service does not find the files for it then.
+const Locale locale;
+
 char32_t upper(char32_t c) {
-  static const Locale locale;
   if (c < 0x80) {
     return c >= U'a' && c <= U'z' ? c - (U'a' - U'A') : c;
   }

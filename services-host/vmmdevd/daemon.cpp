@@ -7,6 +7,7 @@
 #include "vfio-user/server.h"
 #include "vmmdev/device.h"
 #include "vmmdevd/backend.h"
+#include "vmmdevd/confined_folders.h"
 #include "vmmdevd/control/server.h"
 #include "vmmdevd/guest_observer.h"
 #include "vmmdevd/guest_property_access.h"
@@ -87,7 +88,8 @@ class Daemon {
         events_(std::make_shared<control::EventHub>(loop_)),
         observer_({.qmp = options.qmp, .core_dumps = options.core_dumps}, events_, executor_),
         signals_(loop_),
-        hang_up_(loop_) {}
+        hang_up_(loop_),
+        confined_(options) {}
 
   /// False: it cannot start; the reason is logged.
   bool start();
@@ -128,6 +130,7 @@ class Daemon {
   // In the order of need: each uses those above it.
   std::mutex session_device_mutex_;  // protects session_device_, and what it points to in use
   const vmmdev::Device* session_device_ = nullptr;
+  ConfinedFolders confined_;
   std::unique_ptr<host::ServiceHost> services_;
   std::unique_ptr<control::GuestPropertyAccess> properties_;
   std::unique_ptr<control::SharedFolderAccess> shares_;
@@ -145,6 +148,9 @@ bool Daemon::make_device() {
   host_options.service_directories = options_.service_directories;
   host_options.load_on_connect = options_.load_on_connect;
   host_options.max_look = options_.poll;
+  host_options.entry_for = [this](std::string_view name, const std::filesystem::path& library) {
+    return confined_.entry_for(name, library);
+  };
   host_options.session_id = [this]() -> std::uint64_t {
     const std::lock_guard lock(session_device_mutex_);
     return session_device_ == nullptr ? 0 : session_device_->session_id();
@@ -162,6 +168,7 @@ bool Daemon::make_device() {
     return failed("cannot make the device", server.error().to_string());
   }
   server_ = std::move(*server);
+  confined_.use_memory_of(*server_);
 
   vmmdev::DeviceConfig config;
   config.max_hold = options_.hold;
@@ -291,7 +298,8 @@ bool Daemon::open_sockets() {
                        .properties = *properties_,
                        .shares = *shares_,
                        .transport = [this] { return transport_json(*server_); },
-                       .quit = [this] { asio::post(loop_, [this] { begin_shutdown("quit"); }); }});
+                       .quit = [this] { asio::post(loop_, [this] { begin_shutdown("quit"); }); },
+                       .sandbox = [this] { return confined_.statistics(); }});
   control_ = std::make_unique<control::ControlServer>(*context_);
   control_->start(control_socket_->release_fd());
   return true;

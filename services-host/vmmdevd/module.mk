@@ -7,8 +7,8 @@ VMMDEVD_DIR := services-host/vmmdevd
 VMMDEVD_SOURCES := $(sort $(wildcard $(VMMDEVD_DIR)/*.cpp $(VMMDEVD_DIR)/*/*.cpp))
 $(call static_library,vmmdevd,$(filter-out %/main.cpp,$(VMMDEVD_SOURCES)))
 $(call with_header,services-host/library_headers.h,$(VMMDEVD_SOURCES))
-VMMDEVD_LIBS := vmmdevd guestprop-host shared-folders-host vfio-user vmmdev hgcm-host hgcm-status
-VMMDEVD_ARGS := -lspdlog -lfmt -ldl
+VMMDEVD_LIBS := vmmdevd sandbox guestprop-host shared-folders-host vfio-user vmmdev hgcm-host hgcm-status
+VMMDEVD_ARGS := -lseccomp -lspdlog -lfmt -ldl
 
 $(call program,vmmdevd,$(VMMDEVD_DIR)/main.cpp,$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
 $(call program,vmctl,$(VMMDEVD_DIR)/vmctl/main.cpp,vmmdevd,-lfmt)

@@ -46,6 +46,13 @@ std::string check_level(const std::string& text) {
   return kLevels.contains(text) ? "" : "a level is trace, debug, info, warning, error or off";
 }
 
+const std::map<std::string, SandboxMode> kSandboxModes = {
+    {"off", SandboxMode::kOff}, {"on", SandboxMode::kOn}, {"auto", SandboxMode::kAuto}};
+
+std::string check_sandbox(const std::string& text) {
+  return kSandboxModes.contains(text) ? "" : "--sandbox is off, on or auto";
+}
+
 std::string check_service(const std::string& text) {
   const std::string name = text.substr(0, text.find('='));
   const bool valid = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -94,6 +101,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
   std::vector<std::string> directories;
   std::string properties;
   std::vector<std::string> shares;
+  std::string sandbox = "auto";
   bool no_msi = false;
   bool no_fast_acknowledge = false;
   bool no_event_word = false;
@@ -138,6 +146,11 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
       ->expected(1)
       ->take_all()
       ->check(CLI::Validator(check_share, ""));
+  app.add_option("--sandbox", sandbox,
+                 "Run the shared folder service in a process that reaches nothing but the shares: "
+                 "off, on, or auto, where the kernel allows it (default: auto)")
+      ->type_name("MODE")
+      ->check(CLI::Validator(check_sandbox, ""));
   app.add_flag("--no-msi", no_msi, "Offer the INTx interrupt only");
   app.add_flag("--no-fast-acknowledge", no_fast_acknowledge,
                "Have the guest's driver acknowledge events by a request, as older hosts do");
@@ -222,6 +235,7 @@ std::variant<Options, ExitCode> parse_options(int argc, const char* const* argv)
       options.shares.push_back(std::move(*share));
     }
   }
+  options.sandbox = kSandboxModes.at(sandbox);
   options.msi = !no_msi;
   options.fast_acknowledge = !no_fast_acknowledge;
   options.event_word = !no_event_word;

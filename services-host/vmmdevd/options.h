@@ -21,6 +21,9 @@ struct ServiceOption {
   std::filesystem::path path;  ///< empty: NAME.so in the service directories
 };
 
+/// Whether the shared folder service runs in a process of its own.
+enum class SandboxMode { kOff, kOn, kAuto };
+
 struct Options {
   std::filesystem::path socket;
   std::filesystem::path control;
@@ -32,6 +35,7 @@ struct Options {
   bool load_on_connect = false;
   std::filesystem::path guest_properties_file;  ///< empty: kept in memory only
   std::vector<shfl::ShareSettings> shares;
+  SandboxMode sandbox = SandboxMode::kAuto;
 
   bool msi = true;
   bool fast_acknowledge = true;

@@ -42,4 +42,17 @@ std::vector<fs::path> default_service_directories() {
   return found;
 }
 
+fs::path sandbox_program() {
+  std::error_code error;
+  const fs::path directory = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const fs::path& candidate :
+       {directory / "vmmdevd-sandbox", directory.parent_path() / "lib/openhgcm/vmmdevd-sandbox"}) {
+    if (!error && fs::is_regular_file(candidate, error)) {
+      return candidate;
+    }
+    error.clear();
+  }
+  return {};
+}
+
 }  // namespace hgcm::vmmdevd

@@ -20,6 +20,10 @@ namespace hgcm::vmmdevd {
 /// those that exist.
 [[nodiscard]] std::vector<std::filesystem::path> default_service_directories();
 
+/// The program that confined services run in: beside the executable, or ../lib/openhgcm from there;
+/// empty: it is in neither.
+[[nodiscard]] std::filesystem::path sandbox_program();
+
 }  // namespace hgcm::vmmdevd
 
 #endif

@@ -71,6 +71,12 @@ def processor_seconds(pid: int) -> tuple[float, float]:
     return total, guest
 
 
+def children_of(pid: int) -> list[int]:
+    """Also those that another thread than the first one has made."""
+    return [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children")
+            for child in file.read_text(encoding="ascii").split()]
+
+
 def resident_kib(pid: int) -> int:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS:"):
@@ -156,7 +162,8 @@ class Bench:
         settings = Settings(
             line=self.options.kernel, release=self.release, modules="ours", memory=1536,
             cpus=self.options.cpus, driver=False, services=("VBoxSharedFolders",),
-            daemon_options=("--share", f"bench={self.share},symlinks=any"),
+            daemon_options=("--share", f"bench={self.share},symlinks=any",
+                            "--sandbox", self.options.sandbox),
             qemu_options=(
                 "-name", "bench,debug-threads=on",
                 "-fsdev", f"local,id=bench9p,path={self.share},security_model=none",
@@ -232,7 +239,8 @@ class Bench:
         """Seconds of all processes of the host that have a part in it; those of the guest itself."""
         total, guest = processor_seconds(self.machine.qemu.pid)
         for process in (self.machine.daemon, self.virtiofsd):
-            total += processor_seconds(process.pid)[0]
+            for pid in (process.pid, *children_of(process.pid)):
+                total += processor_seconds(pid)[0]
         return total, guest
 
     async def measure(self, row: Row, peer: Peer) -> dict[str, float]:

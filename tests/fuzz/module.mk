@@ -7,4 +7,5 @@ $(call fuzz_target,shared_folders,tests/fuzz/shared_folders.cpp tests/sdk/mini_h
 $(call fuzz_target,vmmdev_requests,tests/fuzz/vmmdev_requests.cpp tests/services/hgcm_test_service.cpp,vmmdev hgcm-host hgcm-status)
 $(call fuzz_target,device_state,tests/fuzz/device_state.cpp,vmmdev hgcm-host hgcm-status)
 $(call fuzz_target,vfio_user_messages,tests/fuzz/vfio_user_messages.cpp,vfio-user hgcm-status,-lspdlog -lfmt)
+$(call fuzz_target,sandbox_answers,tests/fuzz/sandbox_answers.cpp,sandbox)
 $(call fuzz_target,control_json,tests/fuzz/control_json.cpp $(GUESTPROP_SERVICE),$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))

@@ -4,8 +4,11 @@
 #include "mini_host.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
@@ -155,13 +158,75 @@ Parm Parm::raw_pointer(void* address, std::uint32_t size) {
   parm.abi.u.ptr.addr = address;
   return parm;
 }
+namespace {
+
+std::atomic<bool> share_pages{false};
+
+struct AllShared {
+  std::mutex mutex;
+  std::vector<std::weak_ptr<SharedPages>> all;
+};
+AllShared& all_shared() {
+  static AllShared shared;
+  return shared;
+}
+
+}  // namespace
+
+void SharedPages::enable() noexcept {
+  share_pages = true;
+}
+bool SharedPages::enabled() noexcept {
+  return share_pages;
+}
+
+std::shared_ptr<SharedPages> SharedPages::make(std::size_t size) {
+  std::shared_ptr<SharedPages> made(new SharedPages);
+  made->fd = ::memfd_create("pages", MFD_CLOEXEC);
+  void* const base = made->fd >= 0 && ::ftruncate(made->fd, static_cast<off_t>(size)) == 0
+                         ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, made->fd, 0)
+                         : MAP_FAILED;
+  if (base == MAP_FAILED) {
+    die("no shared memory");
+  }
+  made->bytes = {static_cast<std::byte*>(base), size};
+  const std::lock_guard lock(all_shared().mutex);
+  std::erase_if(all_shared().all, [](const auto& pages) { return pages.expired(); });
+  all_shared().all.push_back(made);
+  return made;
+}
+
+std::shared_ptr<SharedPages> SharedPages::find(const void* address) {
+  const std::lock_guard lock(all_shared().mutex);
+  for (const auto& candidate : all_shared().all) {
+    const auto pages = candidate.lock();
+    if (pages && address >= pages->bytes.data() &&
+        address < pages->bytes.data() + pages->bytes.size()) {
+      return pages;
+    }
+  }
+  return nullptr;
+}
+
+SharedPages::~SharedPages() {
+  ::munmap(bytes.data(), bytes.size());
+  ::close(fd);
+}
+
 Parm Parm::pages(std::string_view bytes, std::size_t offset) {
   Parm parm = of_type(HGCM_SVC_PARM_PAGES);
   const std::size_t count = (offset + bytes.size() + kPageSize - 1) / kPageSize;
   // Aligned by hand, and in reverse order: adjacent parts are not adjacent in memory.
-  parm.memory_ = std::make_unique<char[]>((count + 1) * kPageSize);
   parm.page_list_ = std::make_unique<void*[]>(count);
-  char* base = parm.memory_.get();
+  char* base = nullptr;
+  if (SharedPages::enabled()) {
+    const auto shared = SharedPages::make((count + 1) * kPageSize);
+    base = reinterpret_cast<char*>(shared->bytes.data());
+    parm.shared_ = shared;
+  } else {
+    parm.memory_ = std::make_unique<char[]>((count + 1) * kPageSize);
+    base = parm.memory_.get();
+  }
   base += kPageSize - reinterpret_cast<std::uintptr_t>(base) % kPageSize;
   std::size_t done = 0;
   for (std::size_t i = 0; i < count; ++i) {

@@ -57,6 +57,26 @@ class Parm {
   std::size_t offset_ = 0;
   std::unique_ptr<char[]> memory_;
   std::unique_ptr<void*[]> page_list_;
+  std::shared_ptr<void> shared_;
+};
+
+/// Page parameters in files of their own, for a service in another process: off until enabled.
+class SharedPages {
+ public:
+  static void enable() noexcept;
+  static bool enabled() noexcept;
+  static std::shared_ptr<SharedPages> make(std::size_t size);
+  /// Those that hold the address; null: none do.
+  static std::shared_ptr<SharedPages> find(const void* address);
+  ~SharedPages();
+  SharedPages(const SharedPages&) = delete;
+  SharedPages& operator=(const SharedPages&) = delete;
+
+  int fd = -1;
+  std::span<std::byte> bytes;
+
+ private:
+  SharedPages() = default;
 };
 
 class MiniHost;

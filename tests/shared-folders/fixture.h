@@ -174,10 +174,14 @@ inline std::vector<Entry> parse_entries(std::string_view bytes, bool utf8 = true
 constexpr std::uint32_t kClient = 1;
 constexpr std::uint32_t kReadWrite = kAccessRead | kAccessWrite;
 
+/// VBoxSharedFolders, in this process or, in another test program, in a sandbox.
+std::int32_t load_service(MiniHost& host);
+bool is_confined();
+
 struct Service {
   explicit Service(std::uint32_t share_flags = kAddWritable | kAddCreateSymlinks,
                    std::uint32_t policy = kPolicySubtree) {
-    BOOST_REQUIRE_EQUAL(host.load_library("services", "VBoxSharedFolders"), 0);
+    BOOST_REQUIRE_EQUAL(load_service(host), 0);
     dir = temporary.path() / "share";
     fs::create_directory(dir);
     BOOST_REQUIRE_EQUAL(add("share", dir.string(), share_flags, policy), 0);

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 # The shared folder service through the raw ABI, and its parts.
-$(call boost_test,shared-folders,tests/sdk/mini_host.cpp $(addprefix tests/shared-folders/, \
+SHFL_TESTS := tests/sdk/mini_host.cpp $(addprefix tests/shared-folders/, \
 	change_test.cpp concurrency_test.cpp containment_test.cpp create_test.cpp file_test.cpp \
-	mapping_test.cpp name_test.cpp parameter_test.cpp state_test.cpp),shared-folders hgcm-status)
-$(B)/tests/shared-folders: | $(B)/services/VBoxSharedFolders.so
+	mapping_test.cpp name_test.cpp parameter_test.cpp)
+$(call boost_test,shared-folders,$(SHFL_TESTS) $(addprefix tests/shared-folders/, \
+	direct.cpp state_test.cpp),shared-folders hgcm-status)
+# The same with the service in a process of its own.
+$(call boost_test,shared-folders-confined,$(SHFL_TESTS) tests/sandbox/confined.cpp, \
+	shared-folders $(SANDBOX_LIBS),$(SANDBOX_ARGS))
+$(B)/tests/shared-folders-confined: | $(B)/bin/vmmdevd-sandbox
+$(B)/tests/shared-folders $(B)/tests/shared-folders-confined: | $(B)/services/VBoxSharedFolders.so

@@ -33,6 +33,7 @@ BOOST_AUTO_TEST_CASE(nothing_given_means_all_services_with_everything_on) {
   BOOST_TEST(options.services[0].path.empty());
   BOOST_TEST(options.services[1].name == "VBoxSharedFolders");
   BOOST_TEST(options.shares.empty());
+  BOOST_TEST((options.sandbox == SandboxMode::kAuto));
   BOOST_TEST(options.msi);
   BOOST_TEST(options.fast_acknowledge);
   BOOST_TEST(options.event_word);
@@ -98,6 +99,8 @@ BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
                                                 "--service-dir",
                                                 "/",
                                                 "--load-on-connect",
+                                                "--sandbox",
+                                                "on",
                                                 "--no-msi",
                                                 "--no-fast-acknowledge",
                                                 "--no-event-word",
@@ -117,6 +120,7 @@ BOOST_AUTO_TEST_CASE(everything_given_is_taken) {
   BOOST_TEST(options.services[1].name == "B");
   BOOST_TEST(options.services[1].path == "/x/b.so");
   BOOST_TEST(options.service_directories.size() == 1U);
+  BOOST_TEST((options.sandbox == SandboxMode::kOn));
   BOOST_TEST(!options.msi);
   BOOST_TEST(!options.fast_acknowledge);
   BOOST_TEST(!options.event_word);
@@ -143,6 +147,7 @@ BOOST_AUTO_TEST_CASE(wrong_command_lines_end_with_2) {
       {"--hold-us", "-1"},
       {"--hold-us", "x"},
       {"--log-level", "loud"},
+      {"--sandbox", "maybe"},
       {"--socket", "/same", "--control", "/same"},
       {"--service", "A", "--guest-properties-file", "/f"},
       {"--print-qemu-options=big"},

@@ -60,7 +60,8 @@ CommandResult stats(Context& context, const Arguments& /*arguments*/,
               {"device", device_json(context.device.counters())},
               {"requests", std::move(requests)},
               {"services", std::move(services)},
-              {"transport", context.transport ? context.transport() : Json::object()}};
+              {"transport", context.transport ? context.transport() : Json::object()},
+              {"sandbox", context.sandbox ? context.sandbox() : Json()}};
 }
 
 CommandResult guest_info(Context& context, const Arguments& /*arguments*/,

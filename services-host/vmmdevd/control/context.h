@@ -31,6 +31,9 @@ struct Context {
   std::function<Json()> transport;
   /// Asks the daemon to end; any thread.
   std::function<void()> quit;
+  /// What is known of the process that shared folders are confined to; null: there is none. Any
+  /// thread.
+  std::function<Json()> sandbox{};
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   /// After this a client of a worker command gets an error.
   std::chrono::milliseconds command_timeout{10'000};

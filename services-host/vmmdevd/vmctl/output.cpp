@@ -122,6 +122,9 @@ std::string services_text(const Output& output, const Json& services) {
 std::string stats_text(const Output& output, const Json& stats) {
   std::string text = section("device", member(stats, "device"));
   text += section("transport", member(stats, "transport"));
+  if (const Json& sandbox = member(stats, "sandbox"); sandbox.is_object()) {
+    text += section("sandbox", sandbox);
+  }
   text += "requests\n";
   for (const Json& request : member(stats, "requests")) {
     text += fmt::format("  {:<4} {:<29} {:>2}\n", number_of(request, "type"),
