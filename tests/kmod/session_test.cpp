@@ -177,7 +177,7 @@ TEST(Threads, structure_changed_during_the_call_harms_nobody) {
 
   const Session session;
   const std::uint32_t client = session.test_client();
-  Call call(client, kInOut);
+  Call call(client, kInOut, 2000);  // ms: a changed function may be one that never ends
   call.inout({data, 20000});
   const std::vector<std::uint8_t> good = call.bytes();
   constexpr std::size_t kAddress = sizeof(vbg_ioctl_hgcm_call) + 8;
