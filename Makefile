@@ -40,7 +40,8 @@ B := build$(if $(VARIANT),/$(subst $(space),-,$(VARIANT)))
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wpedantic -Werror
 CXX_WARNINGS := -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
 INCLUDES := -Ilib/include -Iservices-host/sdk/include -Ilib -Iservices-host -Iuserland -Ikmod/include
-DEFINES := -D_GNU_SOURCE -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DHGCM_VERSION='"$(VERSION)"' \
+# Whether asio allocates with std::aligned_alloc depends on what is included before it: not here.
+DEFINES := -D_GNU_SOURCE -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DASIO_DISABLE_STD_ALIGNED_ALLOC -DHGCM_VERSION='"$(VERSION)"' \
 	$(if $(FUZZ),,-D_FORTIFY_SOURCE=$(if $(SAN),0,2))
 # Lines and functions for backtraces; OPT='-O0 -g' for a debugger's sake. Instrumented objects take clang
 # twice as long with -O1, for nothing that short tests need; `make fuzz` asks for it.
@@ -152,6 +153,11 @@ fuzz_target = $(eval $(call link_rule,$(B)/fuzz/$(1),$(2),$(3),-fsanitize=fuzzer
 include $(sort $(wildcard */module.mk */*/module.mk))
 
 OBJECTS := $(sort $(OBJECTS))
+
+# What has no such header of its own gets the standard library's.
+PLAIN_OBJECTS := $(foreach d,lib services-host userland,$(B)/obj/$(d)/%.cpp.o)
+$(PLAIN_OBJECTS): COMMON_HEADER := $(B)/headers/lib/standard_headers.h
+$(filter $(PLAIN_OBJECTS),$(OBJECTS)): $(B)/headers/lib/standard_headers.h.gch
 
 # Compiling the tests is most of the work of `make check`, running them is not; but what is measured
 # with, services and fuzz targets, and what also runs in guests (emulated) is optimised.

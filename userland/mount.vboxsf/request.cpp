@@ -156,7 +156,7 @@ std::optional<Request> parse(const std::vector<std::string>& arguments, Refusal&
           std::string value = word.substr(c + 1);
           if (value.empty()) {
             if (++i == arguments.size()) {
-              refusal.message = std::string("-") + letter + " needs a value";
+              refusal.message.assign({'-', letter}).append(" needs a value");
               return std::nullopt;
             }
             value = arguments[i];
