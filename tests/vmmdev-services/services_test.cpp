@@ -47,7 +47,8 @@ struct Fixture {
   host::ServiceHost services{{.service_directories = {},
                               .session_id = {},
                               .log = {},
-                              .stop_timeout = std::chrono::milliseconds(2000)}};
+                              .stop_timeout = std::chrono::milliseconds(2000),
+                              .entry_for = {}}};
   const Status loaded = services.load_builtin(kName, VBoxHGCMSvcLoad);
   Machine machine{services};
   const host::ClientId client = machine.connect(kName);
