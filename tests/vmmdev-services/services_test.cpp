@@ -44,11 +44,11 @@ enum Function : std::uint32_t {
 };
 
 struct Fixture {
-  host::ServiceHost services{{.service_directories = {},
-                              .session_id = {},
-                              .log = {},
-                              .stop_timeout = std::chrono::milliseconds(2000),
-                              .entry_for = {}}};
+  host::ServiceHost services{[] {
+    host::ServiceHostOptions options;
+    options.stop_timeout = std::chrono::milliseconds(2000);
+    return options;
+  }()};
   const Status loaded = services.load_builtin(kName, VBoxHGCMSvcLoad);
   Machine machine{services};
   const host::ClientId client = machine.connect(kName);
