@@ -16,6 +16,11 @@ GuestPropertyAccess::~GuestPropertyAccess() {
   detach();
 }
 
+void GuestPropertyAccess::detach() {
+  const std::lock_guard lock(mutex_);
+  detach_locked();
+}
+
 Status GuestPropertyAccess::attach(std::string& detail) {
   const std::lock_guard lock(mutex_);
   return attach_locked(detail);
@@ -57,8 +62,13 @@ Status GuestPropertyAccess::attach_locked(std::string& detail) {
   return {};
 }
 
-void GuestPropertyAccess::detach() {
+Status GuestPropertyAccess::unload() {
   const std::lock_guard lock(mutex_);
+  detach_locked();
+  return services_.unload(kGuestPropertyService);
+}
+
+void GuestPropertyAccess::detach_locked() {
   if (manager_) {
     manager_->detach();
     manager_.reset();

@@ -33,11 +33,14 @@ class GuestPropertyAccess {
   /// Attaches to the service; does nothing when attached already. Blocks. On failure `detail` gets
   /// a line for a person.
   Status attach(std::string& detail);
-  /// Ends all waits and writes the file. To be called before the service is unloaded. Blocks.
+  /// Ends all waits and writes the file. Whoever asks for the manager attaches again. Blocks.
   void detach();
+  /// As detach(), and unloads the service. Nobody attaches to it between the two, to wait for what
+  /// a service that is gone never tells. Errors of ServiceHost::unload().
+  Status unload();
 
   /// Attaches when the service has appeared meanwhile. HGCM_ERR_HGCM_SERVICE_NOT_FOUND. The
-  /// manager stays valid while held, but knows no more of the service after detach().
+  /// manager stays valid while held, but knows no more of the service after unload().
   Result<std::shared_ptr<guestprop::PropertyManager>> manager();
 
   /// The machine was reset. Blocks.
@@ -47,12 +50,13 @@ class GuestPropertyAccess {
 
  private:
   Status attach_locked(std::string& detail);
+  void detach_locked();
 
   host::ServiceHost& services_;
   const std::shared_ptr<EventHub> events_;
   const std::filesystem::path file_;
 
-  std::mutex mutex_;  // protects manager_; held across attach and detach
+  std::mutex mutex_;  // protects manager_; held across attach and unload
   std::shared_ptr<guestprop::PropertyManager> manager_;
 };
 

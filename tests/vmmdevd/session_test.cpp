@@ -220,6 +220,22 @@ BOOST_FIXTURE_TEST_CASE(unloading_the_service_ends_waits, WithProperties) {
   BOOST_TEST(client.ask("guestproperty-set", {{"name", kName}, {"value", "v"}}).contains("return"));
 }
 
+BOOST_FIXTURE_TEST_CASE(waits_that_begin_while_the_service_goes_end, WithProperties) {
+  TestClient client(*this);
+  for (int round = 0; round < 100; ++round) {
+    for (int wait = 0; wait < 6; ++wait) {
+      if (wait == 3) client.send("service-unload", {{"name", "VBoxGuestPropSvc"}}, "unload");
+      client.send("guestproperty-wait", {{"patterns", "/none"}}, wait);
+    }
+    BOOST_REQUIRE(client.await("id", "unload").contains("return"));
+    for (int wait = 0; wait < 6; ++wait) {
+      BOOST_REQUIRE(client.await("id", wait).contains("error"));
+    }
+    client.received.clear();
+    BOOST_REQUIRE(client.ask("service-load", {{"name", "VBoxGuestPropSvc"}}).contains("return"));
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(subscriber_sees_changes, WithProperties) {
   TestClient client(*this);
   BOOST_TEST(client.ask("subscribe", {{"events", {"GUEST_PROPERTY_CHANGED"}}})["return"]["events"]

@@ -51,10 +51,9 @@ CommandResult service_load(Context& context, const Arguments& arguments,
 CommandResult service_unload(Context& context, const Arguments& arguments,
                              const std::stop_token& /*stop*/) {
   const std::string name(arguments.text("name"));
-  if (name == kGuestPropertyService) {
-    context.properties.detach();
-  }
-  if (const Status status = context.services.unload(name); status.failed()) {
+  const Status status = name == kGuestPropertyService ? context.properties.unload()
+                                                      : context.services.unload(name);
+  if (status.failed()) {
     return tl::unexpected(error_of(status, fmt::format("cannot unload {}", name)));
   }
   return Json::object();
