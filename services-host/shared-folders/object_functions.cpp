@@ -94,8 +94,9 @@ Result<std::shared_ptr<OpenObject>> SharedFolders::object(const Request& request
     return found;
   }
   const MappingTable::Entry* entry = mappings_.at(root);
+  // The share has been removed; for its names the answer is the same.
   if (entry == nullptr || !entry->usable() || entry->share != (*found)->share) {
-    return failure(HGCM_ERR_ACCESS_DENIED);
+    return failure(HGCM_ERR_NOT_FOUND);
   }
   return found;
 }

@@ -10,4 +10,6 @@ endif
 # FS_ARGS: see tests/fs/run --help.
 .PHONY: check-fs
 check-fs: build/.deps-build build/.deps-vm build/.deps-kmod build/.deps-check-fs vm-deps all kmod build/tests/fs-posix build/tests/fs-exercise build/tests/vm-agent build/tests/services/HgcmTestSvc.so ## Try vboxsf, stock vboxsf and 9p at length in guests (FS_ARGS="--kernel 6.12 --target ours posix")
+	$(Q)tests/vm/fetch-guest-utils
+	$(Q)tests/vm/run --no-build --modules ours fs-virtualbox-tools
 	$(Q)tests/fs/run $(FS_ARGS)

@@ -178,7 +178,7 @@ BOOST_FIXTURE_TEST_CASE(a_removed_share_becomes_a_placeholder_while_it_is_mapped
   const std::uint64_t handle = make("/file");
   BOOST_CHECK_EQUAL(remove_share("share"), HGCM_INF_PERMISSION_DENIED);
   BOOST_CHECK_EQUAL(look_up("/file").status, HGCM_ERR_NOT_FOUND);
-  BOOST_CHECK_EQUAL(information(handle, kInfoGet | kInfoFile).status, HGCM_ERR_ACCESS_DENIED);
+  BOOST_CHECK_EQUAL(information(handle, kInfoGet | kInfoFile).status, HGCM_ERR_NOT_FOUND);
   BOOST_CHECK_EQUAL(close(handle), 0);
   BOOST_CHECK_EQUAL(map_call(*this, kClient, "share")->wait(), HGCM_ERR_FILE_NOT_FOUND);
 

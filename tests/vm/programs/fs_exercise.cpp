@@ -49,6 +49,12 @@ constexpr const char* kUsage = R"text(usage: fs-exercise COMMAND
   locks FILE                   flock and fcntl locks between processes
   times FILE                   utimensat with nanoseconds, UTIME_OMIT
   names DIRECTORY              names of all legal bytes, of 255 bytes, long paths
+  paths DIRECTORY              paths of 4,095 bytes, and deeper
+  full DIRECTORY WHEN ROOM     on a disk of so many bytes: what is told when it is full, WHEN a file
+                               is closed (at-close) or only then (at-fsync)
+  crowd-fill DIRECTORY COUNT   makes so many files
+  crowd-churn DIRECTORY SECONDS WHO   makes, renames and removes others beside them
+  crowd DIRECTORY COUNT SECONDS   lists them meanwhile
   race DIRECTORY SECONDS       processes create, rename, list and remove the same names
   watch PATH SECONDS           prints inotify's events
   hold FILE                    opens, says so, and waits for standard input to end
@@ -642,6 +648,16 @@ int main(int argc, char** argv) {
     times(path);
   else if (command == "names")
     names(path);
+  else if (command == "paths")
+    paths(path);
+  else if (command == "full" && argc == 5)
+    full(path, std::string_view(argv[3]) == "at-close", unsigned_number(argv[4]));
+  else if (command == "crowd-fill" && argc == 4)
+    crowd_fill(path, unsigned_number(argv[3]));
+  else if (command == "crowd-churn" && argc == 5)
+    crowd_churn(path, number(argv[3]), argv[4]);
+  else if (command == "crowd" && argc == 5)
+    crowd(path, unsigned_number(argv[3]), number(argv[4]));
   else if (command == "race" && argc == 4)
     race(path, number(argv[3]));
   else if (command == "watch" && argc == 4)

@@ -60,4 +60,15 @@ void stress(const std::string& directory, unsigned processes, unsigned operation
 void churn(const std::string& directory, int seconds);
 void tree(const std::string& directory);
 
+// fs_full.cpp
+void full(const std::string& directory, bool close_tells, std::size_t room);
+
+// fs_crowd.cpp
+void crowd_fill(const std::string& directory, unsigned count);
+void crowd_churn(const std::string& directory, int seconds, const std::string& who);
+void crowd(const std::string& path, unsigned count, int seconds);
+
+// fs_paths.cpp
+void paths(const std::string& top);
+
 #endif
