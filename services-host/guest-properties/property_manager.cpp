@@ -33,6 +33,21 @@ constexpr std::chrono::seconds kRetryTime{5};
 /// Longer than anybody waits, and short enough to be added to a clock.
 constexpr std::chrono::milliseconds kMaxTimeout = std::chrono::hours(24 * 365);
 
+struct Seen {
+  Change change;
+  bool restored = false;  ///< its timestamp says nothing of when it came
+};
+
+std::uint64_t nanoseconds_now() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 bool is_kept_in_file(const Property& property) {
   const auto flags = parse_flags(property.flags);
   return flags && (*flags & (kTransient | kTransientReset)) == 0;
@@ -63,7 +78,9 @@ class PropertyManager::Impl {
  private:
   static std::int32_t on_extension_call(void* self, std::uint32_t function, void* data,
                                         std::uint32_t size) noexcept;
-  void add_change(Change change);
+  /// Also of those that the service is still to tell of.
+  void forget_changes_until(std::uint64_t timestamp);
+  void add_change(Change change, bool restored = false);
   void dispatch();
   void write_behind();
   /// Writes what the service has now, if that differs from what the file has.
@@ -75,9 +92,10 @@ class PropertyManager::Impl {
   bool attached_ = false;
   bool dispatching_ = false;
   bool guest_writable_ = true;
-  std::deque<Change> recent_;        ///< oldest first, at most kMaxRecent
+  std::deque<Seen> recent_;          ///< oldest first, at most kMaxRecent
   std::uint64_t recent_number_ = 0;  ///< of recent_'s first; all changes are numbered
   std::uint64_t lost_up_to_ = 0;     ///< timestamp of the newest change that is not in recent_
+  std::uint64_t ignored_up_to_ = 0;  ///< changes of before a restore, which may still come in
   std::deque<Change> undelivered_;
   bool lost_undelivered_ = false;
   std::map<ListenerId, std::shared_ptr<Listener>> listeners_;
@@ -104,6 +122,7 @@ Status PropertyManager::Impl::attach() {
     attached_ = true;
     recent_.clear();
     lost_up_to_ = 0;
+    ignored_up_to_ = 0;
   }
   const auto give_up = [&](Status status) {
     const std::lock_guard lock(mutex_);
@@ -125,7 +144,7 @@ Status PropertyManager::Impl::attach() {
     const std::lock_guard lock(mutex_);
     for (const Property& property : *existing) {
       const bool seen =
-          !recent_.empty() && property.timestamp >= recent_.front().property.timestamp;
+          !recent_.empty() && property.timestamp >= recent_.front().change.property.timestamp;
       lost_up_to_ = seen ? lost_up_to_ : std::max(lost_up_to_, property.timestamp);
     }
     dispatching_ = true;
@@ -187,15 +206,18 @@ std::int32_t PropertyManager::Impl::on_extension_call(void* self, std::uint32_t 
   return HGCM_INF_SUCCESS;
 }
 
-void PropertyManager::Impl::add_change(Change change) {
+void PropertyManager::Impl::add_change(Change change, bool restored) {
   {
     const std::lock_guard lock(mutex_);
+    if (!restored && change.property.timestamp <= ignored_up_to_) {
+      return;
+    }
     if (recent_.size() >= kMaxRecent) {
-      lost_up_to_ = std::max(lost_up_to_, recent_.front().property.timestamp);
+      lost_up_to_ = std::max(lost_up_to_, recent_.front().change.property.timestamp);
       recent_.pop_front();
       ++recent_number_;
     }
-    recent_.push_back(change);
+    recent_.push_back({change, restored});
     if (!listeners_.empty()) {
       if (undelivered_.size() >= kMaxUndelivered) {
         undelivered_.pop_front();
@@ -226,12 +248,13 @@ Result<Change> PropertyManager::Impl::wait(std::string_view patterns, std::uint6
   if (!attached_) {
     return failure(HGCM_ERR_INVALID_STATE);
   }
+  const std::uint64_t began = recent_number_ + recent_.size();
   // The number of the next change to look at.
-  std::uint64_t next = recent_number_ + recent_.size();
+  std::uint64_t next = began;
   bool missed = false;
   if (since != 0) {
     const auto it = std::ranges::find_if(
-        recent_, [&](const Change& change) { return change.property.timestamp > since; });
+        recent_, [&](const Seen& seen) { return seen.change.property.timestamp > since; });
     next = recent_number_ + static_cast<std::uint64_t>(it - recent_.begin());
     missed = since < lost_up_to_;
   }
@@ -243,10 +266,11 @@ Result<Change> PropertyManager::Impl::wait(std::string_view patterns, std::uint6
       missed = true;
     }
     while (!found && next < recent_number_ + recent_.size()) {
-      const Change& change = recent_[next - recent_number_];
-      ++next;
+      const auto& [change, restored] = recent_[next - recent_number_];
       // A caller may know a timestamp before its notification has come here.
-      if (change.property.timestamp > since && matches_any(patterns, change.property.name)) {
+      const bool is_new = change.property.timestamp > since || (restored && next >= began);
+      ++next;
+      if (is_new && matches_any(patterns, change.property.name)) {
         found = change;
         found->missed = missed;
       }
@@ -449,32 +473,54 @@ Result<std::vector<std::byte>> PropertyManager::Impl::serialise() {
   });
 }
 
+void PropertyManager::Impl::forget_changes_until(std::uint64_t timestamp) {
+  const std::lock_guard lock(mutex_);
+  recent_number_ += recent_.size();
+  recent_.clear();
+  lost_undelivered_ = lost_undelivered_ || !undelivered_.empty();
+  undelivered_.clear();
+  ignored_up_to_ = timestamp;
+  lost_up_to_ = std::max(lost_up_to_, timestamp);
+}
+
 Status PropertyManager::Impl::restore(std::span<const std::byte> state, std::string& detail) {
-  const std::string_view text(reinterpret_cast<const char*>(state.data()), state.size());
-  const auto stored = parse_properties(text, detail);
+  const auto stored = parse_properties(as_text(state), detail);
   if (!stored) {
     return stored.error();
   }
   const auto existing = client_.enumerate({});
   if (!existing) {
-    detail = "cannot list the properties";
+    detail = "cannot list the properties: " + existing.error().to_string();
     return existing.error();
   }
-  for (const Property& property : *existing) {
-    if (std::ranges::find(stored->properties, property.name, &Property::name) ==
-        stored->properties.end()) {
-      if (const Status status = client_.remove_by_force(property); status.failed()) {
-        detail = "cannot remove property '" + property.name + "'";
-        return status;
-      }
-    }
-  }
+  const std::uint64_t now = nanoseconds_now();
+  // Loading comes first: the service does it as a whole or not at all.
   if (const Status status = client_.load(stored->properties); status.failed()) {
-    detail = "the service does not accept the properties";
+    detail = "the service does not accept the properties: " + status.to_string();
     return status;
   }
+  forget_changes_until(now);
+  for (const Property& property : stored->properties) {
+    if (std::ranges::find(*existing, property) == existing->end()) {
+      add_change({property, false, false}, true);
+    }
+  }
+  Status result = set_guest_writable(stored->guest_writable.value_or(true));
+  if (result.failed()) {
+    detail = "cannot set whether guests may write: " + result.to_string();
+  }
+  for (const Property& property : *existing) {
+    if (std::ranges::find(stored->properties, property.name, &Property::name) !=
+        stored->properties.end()) {
+      continue;
+    }
+    if (const Status status = client_.remove_by_force(property); status.failed()) {
+      detail = "cannot remove property '" + property.name + "': " + status.to_string();
+      result = status;
+    }
+  }
   mark_dirty();
-  return set_guest_writable(stored->guest_writable.value_or(true));
+  return result;
 }
 
 Status PropertyManager::Impl::on_reset() {
@@ -551,6 +597,10 @@ Result<std::vector<std::byte>> PropertyManager::serialise() {
 Status PropertyManager::restore(std::span<const std::byte> state, std::string* detail) {
   std::string ignored;
   return impl_->restore(state, detail != nullptr ? *detail : ignored);
+}
+Status PropertyManager::check(std::span<const std::byte> state, std::string& detail) {
+  const auto stored = parse_properties(as_text(state), detail);
+  return stored ? Status() : stored.error();
 }
 Status PropertyManager::on_reset() {
   return impl_->on_reset();

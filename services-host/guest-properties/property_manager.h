@@ -122,9 +122,14 @@ class PropertyManager {
   /// machine state: versioned text.
   Result<std::vector<std::byte>> serialise();
   /// The reverse: afterwards the service has exactly the saved properties, with their timestamps.
-  /// Listeners and waits see no changes but deletions. Checked as a whole before anything changes;
-  /// errors as for use_file().
+  /// Checked as a whole before anything changes; errors as for use_file(). When the service refuses
+  /// them, it has what it had; when one that is not in the state cannot be removed, all others are
+  /// right. Listeners, and waits that began before, see what differs as changes, with the restored
+  /// timestamps; what they have not seen of earlier changes is dropped. A later wait with a `since`
+  /// of before is told that it `missed` some.
   Status restore(std::span<const std::byte> state, std::string* detail = nullptr);
+  /// Whether restore() could make something of it. `detail` as there.
+  static Status check(std::span<const std::byte> state, std::string& detail);
   /// To be called when the machine was reset: removes the TRANSRESET properties.
   Status on_reset();
 

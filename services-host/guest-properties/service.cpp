@@ -209,6 +209,10 @@ Status GuestProperties::set_properties(Strings names, Strings values, Strings ti
 
   const std::lock_guard lock(mutex_);
   for (auto& [key, property] : loaded) {
+    // Where the machine goes on from an earlier state, later changes have not happened.
+    std::erase_if(history_, [&key = key, since = property.timestamp](const Event& event) {
+      return event.name == key && event.timestamp > since;
+    });
     properties_.insert_or_assign(std::move(key), std::move(property));
   }
   return HGCM_INF_SUCCESS;

@@ -70,7 +70,7 @@ class Device::Impl final : public host::CallSource {
     return encode_state(state);
   }
 
-  Status load(const DeviceState& state) {
+  Status load(const DeviceState& state, const std::function<void()>& before_calls) {
     const Gate::Hold hold(gate);
     std::vector<GuestAddress> now;
     const Status status = services.load_state(state.services, [&] {
@@ -84,6 +84,7 @@ class Device::Impl final : public host::CallSource {
       return status;
     }
     core.restore(state);
+    if (before_calls) before_calls();
     for (const GuestAddress address : state.commands) core.resubmit(address);
     core.events.signal(wire::kEventRestored);
     return HGCM_INF_SUCCESS;
@@ -172,13 +173,14 @@ Result<std::vector<std::byte>> Device::save_state() {
   return result;
 }
 
-Status Device::load_state(std::span<const std::byte> bytes) {
+Status Device::load_state(std::span<const std::byte> bytes,
+                          const std::function<void()>& before_calls) {
   const auto state = decode_state(bytes);
   if (!state) return state.error();
   if (!Facilities().restore(state->facilities)) return HGCM_ERR_SSM_UNEXPECTED_DATA;
   const std::lock_guard lock(impl_->life);
   if (!impl_->attached || impl_->core.memory.size() == 0) return HGCM_ERR_INVALID_STATE;
-  const Status status = impl_->load(*state);
+  const Status status = impl_->load(*state, before_calls);
   impl_->catch_up();
   return status;
 }

@@ -176,8 +176,11 @@ class Device {
   /// Goes on from a saved state: pending calls are submitted again from guest memory, which must be
   /// what it was then, the session id is new, and the guest gets VMMDEV_EVENT_RESTORED. Nothing
   /// changes when the state is malformed; when a service refuses its part, its clients are gone.
-  /// HGCM_ERR_INVALID_STATE: detached, or there is no guest memory.
-  Status load_state(std::span<const std::byte> state);
+  /// HGCM_ERR_INVALID_STATE: detached, or there is no guest memory. `before_calls` is called when
+  /// services and device are restored, and no call of then is there again: for what the host keeps
+  /// besides and calls may wait for. Not if this fails; it must not call the device.
+  Status load_state(std::span<const std::byte> state,
+                    const std::function<void()>& before_calls = {});
 
   /// Raises events (VMMDEV_EVENT_x bits) towards the guest. While the guest has not introduced
   /// itself they are kept; those outside its filter are kept too.

@@ -3,7 +3,7 @@
 // See state_file.h.
 #include "vmmdevd/state_file.h"
 
-#include "vmmdev/device_state.h"
+#include "vmmdevd/saved_state.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -78,7 +78,7 @@ std::optional<std::vector<std::byte>> read_state_file(const std::filesystem::pat
     return std::nullopt;
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > vmmdev::kMaxDeviceState) {
+  if (size > kMaxSavedState) {
     detail = "too large";
     return std::nullopt;
   }

@@ -8,4 +8,5 @@ $(call fuzz_target,vmmdev_requests,tests/fuzz/vmmdev_requests.cpp tests/services
 $(call fuzz_target,device_state,tests/fuzz/device_state.cpp,vmmdev hgcm-host hgcm-status)
 $(call fuzz_target,vfio_user_messages,tests/fuzz/vfio_user_messages.cpp,vfio-user hgcm-status,-lspdlog -lfmt)
 $(call fuzz_target,sandbox_answers,tests/fuzz/sandbox_answers.cpp,sandbox)
+$(call fuzz_target,saved_state,tests/fuzz/saved_state.cpp,$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
 $(call fuzz_target,control_json,tests/fuzz/control_json.cpp $(GUESTPROP_SERVICE),$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))

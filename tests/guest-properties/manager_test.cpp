@@ -292,6 +292,63 @@ BOOST_AUTO_TEST_CASE(saved_state_brings_everything_back) {
   BOOST_CHECK(other.guest_set("/c", "x") == HGCM_INF_PERMISSION_DENIED);
 }
 
+BOOST_AUTO_TEST_CASE(wait_that_goes_on_sees_the_restored_property) {
+  manager.set("/a", "old");
+  const auto state = manager.serialise();
+  const auto old = manager.get("/a");
+  manager.set("/a", "new");
+  const std::uint64_t since = manager.get("/a")->timestamp;
+  auto waiting = std::async(std::launch::async, [&] { return manager.wait("/a", since, 20s); });
+  // Whether the wait begins before or after: it must not sleep over a restored property for good.
+  while (waiting.wait_for(10ms) == std::future_status::timeout) {
+    manager.set("/a", "new");
+    BOOST_REQUIRE(manager.restore(*state).ok());
+  }
+  const auto change = waiting.get();
+  BOOST_REQUIRE(change.has_value());
+  BOOST_CHECK(change->property == *old || change->missed || change->property.timestamp > since);
+}
+
+BOOST_AUTO_TEST_CASE(restored_property_is_a_change_with_its_old_time) {
+  Recorder recorder;
+  manager.set("/a", "old");
+  manager.set("/same", "x");
+  const auto state = manager.serialise();
+  const auto old = manager.get("/a");
+  manager.set("/a", "new");
+  BOOST_REQUIRE(manager.wait("/a", old->timestamp, 20s).has_value());
+  manager.add_listener([&](const Change& change) { recorder.add(change); });
+  BOOST_REQUIRE(manager.restore(*state).ok());
+  const auto changes = recorder.wait_for(1);
+  BOOST_CHECK(changes[0].property == *old);
+  BOOST_CHECK(!changes[0].deleted);
+  // What the present had seen did not happen, and whoever asks for it is told so.
+  manager.set("/same", "y");
+  const auto next = manager.wait("", old->timestamp, 20s);
+  BOOST_REQUIRE(next.has_value());
+  BOOST_CHECK_EQUAL(next->property.name, "/same");
+  BOOST_CHECK(next->missed);
+}
+
+BOOST_AUTO_TEST_CASE(restored_file_follows) {
+  const TemporaryDirectory directory;
+  BOOST_REQUIRE(manager.use_file(directory / "file").ok());
+  manager.set("/a", "old");
+  const auto state = manager.serialise();
+  manager.set("/a", "new");
+  BOOST_REQUIRE(manager.flush().ok());
+  BOOST_REQUIRE(manager.restore(*state).ok());
+  BOOST_REQUIRE(manager.flush().ok());
+  BOOST_CHECK(read_file(directory / "file").find("\"old\"") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(state_is_checked_without_a_service) {
+  std::string detail;
+  BOOST_CHECK(PropertyManager::check(*manager.serialise(), detail).ok());
+  BOOST_CHECK(PropertyManager::check({}, detail) == HGCM_ERR_PARSE_ERROR);
+  BOOST_CHECK(!detail.empty());
+}
+
 BOOST_AUTO_TEST_CASE(saved_state_that_is_damaged_changes_nothing) {
   manager.set("/a", "x");
   const auto state = manager.serialise();

@@ -59,6 +59,25 @@ BOOST_AUTO_TEST_CASE(changes_that_do_not_happen_wake_nobody) {
   BOOST_CHECK(!call->done());
 }
 
+BOOST_AUTO_TEST_CASE(changes_after_a_loaded_one_did_not_happen) {
+  guest_set("/a", "1");
+  std::uint64_t first = get("/a")->timestamp;
+  guest_set("/b", "2");
+  guest_set("/a", "3");
+  std::vector<const char*> names{"/a", nullptr};
+  std::vector<const char*> values{"1", nullptr};
+  std::vector<const char*> flags{"", nullptr};
+  auto n = Parm::raw_pointer(names.data(), 16);
+  auto v = Parm::raw_pointer(values.data(), 16);
+  auto t = Parm::raw_pointer(&first, 8);
+  auto f = Parm::raw_pointer(flags.data(), 16);
+  BOOST_REQUIRE_EQUAL(host.host_call(1, n, v, t, f), 0);
+  auto call = wait_for(1, "/a|/b", first);
+  BOOST_CHECK((Service::change(call) == Strings{"/b", "2", "", "0"}));
+  call = wait_for(1, "/a|/b", call->u64(1));
+  BOOST_CHECK(!call->done());
+}
+
 BOOST_AUTO_TEST_CASE(set_refused_by_a_full_table_wakes_nobody) {
   fill();
   const auto call = wait_for(1, "");

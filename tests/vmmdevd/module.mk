@@ -5,7 +5,7 @@ VMMDEVD_TESTS := tests/vmmdevd
 $(call boost_test,vmmdevd-text,$(addprefix $(VMMDEVD_TESTS)/,options_test.cpp protocol_test.cpp \
 	socket_test.cpp text_test.cpp),$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
 $(call boost_test,vmmdevd-control,$(addprefix $(VMMDEVD_TESTS)/,device_commands_test.cpp \
-	qmp_test.cpp server_test.cpp session_test.cpp),\
+	qmp_test.cpp saved_state_test.cpp server_test.cpp session_test.cpp),\
 	$(VMMDEVD_LIBS),$(VMMDEVD_ARGS))
 $(call boost_test,vmmdevd-daemon,$(addprefix $(VMMDEVD_TESTS)/,daemon_test.cpp process.cpp \
 	vmctl_device_test.cpp vmctl_test.cpp),hgcm-status)
