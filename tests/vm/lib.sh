@@ -7,7 +7,7 @@
 #
 # Set by the harness: VM_LINE (6.1, 6.12), VM_RELEASE, VM_MODULES (ours, stock), VM_DIR (the case's
 # own folder for files and logs), VM_BUILD (the build tree), VM_TOP, VM_CONSOLE (the kernel's log),
-# VM_IMAGE (its initramfs).
+# VM_IMAGE (its initramfs), VM_SOCKETS (the machine's folder for sockets).
 set -Eeuo pipefail
 trap 'echo "FAILED: line $LINENO: $BASH_COMMAND" >&2' ERR
 

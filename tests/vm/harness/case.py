@@ -148,7 +148,7 @@ async def _execute(case: Case, machine: Machine, directory: Path, start_of_log: 
         VM_RELEASE=settings.release, VM_MODULES=settings.modules, VM_DIR=str(directory),
         VM_BUILD=str(settings.build), VM_MACHINE=str(machine.control_socket),
         VMCTL_CONTROL=str(machine.vmctl_socket), VM_CONSOLE=str(machine.console), VM_IMAGE=str(machine.image),
-        VM_CONSOLE_START=str(start_of_log))
+        VM_CONSOLE_START=str(start_of_log), VM_SOCKETS=str(machine.sockets))
     with open(directory / "output.log", "wb") as output:
         process = await asyncio.create_subprocess_exec(
             str(case.path), cwd=directory, env=environment, stdin=subprocess.DEVNULL,

@@ -125,7 +125,7 @@ class Machine:
                     break
             else:
                 raise MachineError(f"the service {service} is not built")
-        command += self.settings.daemon_options
+        command += self._with_sockets(self.settings.daemon_options)
         for path in (self._device_socket, self.vmctl_socket):
             path.unlink(missing_ok=True)
         self._note("vmmdevd", command)
@@ -183,7 +183,10 @@ class Machine:
                 "-initrd", str(self.image), "-append", " ".join(arguments),
                 "-device", "virtio-serial-pci,romfile=", "-device",
                 "virtserialport,chardev=agent,name=agent", "-device", json.dumps(device),
-                *settings.qemu_options]
+                *self._with_sockets(settings.qemu_options)]
+
+    def _with_sockets(self, options: tuple[str, ...]) -> list[str]:
+        return [option.replace("$VM_SOCKETS", str(self.sockets)) for option in options]
 
     async def start_qemu(self) -> None:
         """Boots the guest and waits for its agent."""
