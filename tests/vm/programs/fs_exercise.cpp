@@ -443,6 +443,15 @@ void names(const std::string& path) {
   if (list(path) != made) fail("names differ: %zu, not %zu", list(path).size(), made.size());
   CHECK(open((path + "/" + std::string(256, 'l')).c_str(), O_RDWR | O_CREAT, 0644) < 0 &&
         errno == ENAMETOOLONG);
+  // Bytes that are no UTF-8 cannot be told to every host.
+  for (const char* bytes : {"\xff", "a\x80", "\xc0\xaf", "\xed\xa0\x80"}) {
+    const int file =
+        open((path + "/" + bytes).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (file < 0)
+      CHECK(errno == EILSEQ || errno == EINVAL);
+    else
+      CHECK(close(file) == 0 && unlink((path + "/" + bytes).c_str()) == 0);
+  }
   for (const auto& name : made) {
     if (name != "." && name != "..") CHECK(unlink((path + "/" + name).c_str()) == 0);
   }
