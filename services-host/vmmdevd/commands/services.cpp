@@ -51,8 +51,8 @@ CommandResult service_load(Context& context, const Arguments& arguments,
 CommandResult service_unload(Context& context, const Arguments& arguments,
                              const std::stop_token& /*stop*/) {
   const std::string name(arguments.text("name"));
-  const Status status = name == kGuestPropertyService ? context.properties.unload()
-                                                      : context.services.unload(name);
+  const Status status =
+      name == kGuestPropertyService ? context.properties.unload() : context.services.unload(name);
   if (status.failed()) {
     return tl::unexpected(error_of(status, fmt::format("cannot unload {}", name)));
   }
