@@ -3,66 +3,47 @@
 // See channel.h.
 #include "sandbox/channel.h"
 
+#include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "sandbox/descriptor.h"
 
 namespace hgcm::sandbox {
 namespace {
 
 constexpr std::size_t kBuffer = std::size_t{64} << 10;
 
-/// Room for the control message of one descriptor.
-union Control {
-  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
-  cmsghdr aligned;
-};
-
 }  // namespace
+
+std::unique_ptr<Channel> Channel::make(vfio_user::UniqueFd socket,
+                                       std::chrono::milliseconds patience) {
+  const auto memory = SharedStream::make_memory();
+  auto stream = SharedStream::open(memory.get(), SharedStream::Side::kMaker);
+  // Nothing is ever taken from the socket; so what is sent into it has nowhere to stay.
+  if (stream == nullptr || !send_descriptor(socket.get(), memory.get()) ||
+      ::shutdown(socket.get(), SHUT_RD) != 0) {
+    return nullptr;
+  }
+  return std::unique_ptr<Channel>(new Channel(std::move(socket), std::move(stream), patience));
+}
+
+std::unique_ptr<Channel> Channel::join(vfio_user::UniqueFd socket) {
+  const auto memory = receive_descriptor(socket.get());
+  auto stream = SharedStream::open(memory.get(), SharedStream::Side::kOther);
+  if (stream == nullptr) return nullptr;
+  return std::unique_ptr<Channel>(new Channel(std::move(socket), std::move(stream), {}));
+}
 
 bool Channel::send(Kind kind, std::uint64_t token, std::span<const std::byte> contents, int fd) {
   if (contents.size() > kMaxMessage) return false;
-  Head head{static_cast<std::uint32_t>(contents.size()), kind, token};
-  std::array<iovec, 2> parts = {
-      iovec{&head, sizeof head},
-      iovec{const_cast<std::byte*>(contents.data()), contents.size()}};  // only read
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  Control control{};
-  if (fd >= 0) {
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control.bytes;
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  }
-  while (message.msg_iovlen > 0) {
-    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      return false;
-    }
-    message.msg_control = nullptr;
-    message.msg_controllen = 0;
-    auto done = static_cast<std::size_t>(sent);
-    while (message.msg_iovlen > 0 && done >= message.msg_iov->iov_len) {
-      done -= message.msg_iov->iov_len;
-      ++message.msg_iov;
-      --message.msg_iovlen;
-    }
-    if (message.msg_iovlen > 0) {
-      message.msg_iov->iov_base = static_cast<std::byte*>(message.msg_iov->iov_base) + done;
-      message.msg_iov->iov_len -= done;
-    }
-  }
-  return true;
+  // Before the message, which then finds it there.
+  if (fd >= 0 && !send_descriptor(socket_.get(), fd)) return false;
+  const Head head{static_cast<std::uint32_t>(contents.size()), kind, token};
+  return stream_->write({std::as_bytes(std::span(&head, 1)), contents}, patience_);
 }
 
 bool Channel::fill(std::size_t wanted) {
@@ -78,27 +59,9 @@ bool Channel::fill(std::size_t wanted) {
     }
   }
   while (end_ - begin_ < wanted) {
-    iovec part{buffer_.data() + end_, buffer_.size() - end_};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    Control control{};
-    if (descriptors_ == Descriptors::kTake) {
-      message.msg_control = &control;
-      message.msg_controllen = sizeof control.bytes;
-    }
-    const ssize_t count = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    end_ += static_cast<std::size_t>(count);
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-        received_.emplace_back(fd);
-      }
-    }
+    const std::size_t count = stream_->read(std::span(buffer_).subspan(end_));
+    if (count == 0) return false;
+    end_ += count;
   }
   return true;
 }
@@ -114,13 +77,18 @@ std::optional<Channel::Message> Channel::receive() {
 }
 
 vfio_user::UniqueFd Channel::take_descriptor() {
-  if (received_.empty()) return {};
-  vfio_user::UniqueFd fd = std::move(received_.front());
-  received_.pop_front();
-  return fd;
+  return receive_descriptor(socket_.get());
+}
+
+void Channel::wait_for_hang_up() const noexcept {
+  pollfd socket{socket_.get(), 0, 0};
+  // Of the events, those that need not be asked for.
+  while (::poll(&socket, 1, -1) < 0 && errno == EINTR) {
+  }
 }
 
 void Channel::shut_down() noexcept {
+  stream_->close();
   ::shutdown(socket_.get(), SHUT_RDWR);
 }
 

@@ -129,9 +129,8 @@ constexpr std::array kAllowed = {
     SCMP_SYS(faccessat2), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(fchown),
     SCMP_SYS(utimensat), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch),
     SCMP_SYS(inotify_rm_watch),
-    // Messages on the socket there is; there is no way to another.
-    SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(shutdown), SCMP_SYS(poll), SCMP_SYS(ppoll),
-    SCMP_SYS(eventfd2),
+    // Descriptors from the socket there is; there is no way to another.
+    SCMP_SYS(recvmsg), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(eventfd2),
     // Memory; execution is excluded below.
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mincore),
     // Threads.

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "sandbox/channel.h"
 #include "sandbox/confine.h"
+#include "sandbox/descriptor.h"
 #include "sandbox/process.h"
 #include "sandbox/runner.h"
 
@@ -21,12 +21,10 @@ namespace {
 
 using namespace hgcm::sandbox;
 
-int send_directory(const char* path, hgcm::vfio_user::UniqueFd socket) {
+int send_directory(const char* path, const hgcm::vfio_user::UniqueFd& socket) {
   std::string detail;
   const auto directory = detached_directory(path, detail);
-  Channel channel(std::move(socket), Channel::Descriptors::kRefuse);
-  return channel.send(Kind::kDirectory, 0, std::as_bytes(std::span(detail)), directory.get()) ? 0
-                                                                                              : 1;
+  return send_descriptor(socket.get(), directory.get(), detail) ? 0 : 1;
 }
 
 }  // namespace
@@ -41,5 +39,5 @@ int main(int argc, char** argv) {
   hgcm::vfio_user::UniqueFd socket(kSocketNumber);
   // Without destructors: threads of the service may still be running.
   ::_exit(what == "serve" ? run_service(argv[2], std::move(socket))
-                          : send_directory(argv[2], std::move(socket)));
+                          : send_directory(argv[2], socket));
 }

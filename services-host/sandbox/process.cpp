@@ -14,7 +14,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "sandbox/channel.h"
+#include "sandbox/descriptor.h"
 
 namespace hgcm::sandbox {
 namespace {
@@ -93,15 +93,8 @@ vfio_user::UniqueFd open_directory(const std::filesystem::path& program, const s
   if (!process) return {};
   ::setsockopt(process->socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kDirectoryPatience,
                sizeof kDirectoryPatience);
-  Channel channel(std::move(process->socket), Channel::Descriptors::kTake);
-  vfio_user::UniqueFd directory;
-  if (const auto message = channel.receive()) {
-    directory = channel.take_descriptor();
-    detail.assign(reinterpret_cast<const char*>(message->contents.data()),
-                  message->contents.size());
-  } else {
-    detail = path + ": no answer";
-  }
+  auto directory = receive_descriptor(process->socket.get(), &detail);
+  if (detail.empty()) detail = path + ": no answer";
   ::kill(process->pid, SIGKILL);
   wait_for_end(process->pid);
   return directory;

@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -55,7 +57,7 @@ Call& call_of(hgcm_svc_call_handle handle) noexcept {
 
 class Runner {
  public:
-  explicit Runner(UniqueFd socket) : channel_(std::move(socket), Channel::Descriptors::kTake) {}
+  explicit Runner(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
 
   int run(const char* library);
   std::int32_t complete(Call& call, Status status) noexcept;
@@ -81,7 +83,7 @@ class Runner {
   void send(Kind kind, std::uint64_t token, const Writer& contents) {
     const std::lock_guard lock(send_mutex_);
     // Without a daemon there is nothing to do but to end.
-    if (!channel_.send(kind, token, contents.written())) ::_exit(0);
+    if (!channel_->send(kind, token, contents.written())) ::_exit(0);
   }
   void reply(std::uint64_t token, Status status, std::span<const std::byte> more = {}) {
     Writer contents;
@@ -94,7 +96,7 @@ class Runner {
   }
   [[nodiscard]] std::byte* resolve(const Place& place) const;
 
-  Channel channel_;
+  const std::unique_ptr<Channel> channel_;
   std::mutex send_mutex_;
   hgcm_svc_helpers helpers_{};
   hgcm_svc_table table_{};
@@ -149,7 +151,7 @@ std::uint64_t get_session_id(void* /*instance*/) {
 
 int Runner::run(const char* library) {
   the_runner = this;
-  const auto start = channel_.receive();
+  const auto start = channel_->receive();
   if (!start || start->kind != Kind::kStart) return 1;
   for (Reader from(start->contents); !from.rest().empty() && from.good();) {
     remembered_.push_back(from.get<std::uint32_t>());
@@ -161,8 +163,14 @@ int Runner::run(const char* library) {
   ready.put(table_.legacy_category).text(detail);
   send(Kind::kReady, start->token, ready);
   if (status.failed()) return 1;
+  // Waiting for messages does not show that there is nobody to send them.
+  std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "sandbox-watch");
+    channel_->wait_for_hang_up();
+    ::_exit(0);
+  }).detach();
   while (!ended_) {
-    const auto message = channel_.receive();
+    const auto message = channel_->receive();
     if (!message) break;
     handle(*message);
   }
@@ -258,7 +266,7 @@ void Runner::map(Reader& from) {
   const auto region = from.get<std::uint32_t>();
   const auto size = from.get<std::uint64_t>();
   const auto offset = from.get<std::uint64_t>();
-  const UniqueFd file = channel_.take_descriptor();
+  const UniqueFd file = channel_->take_descriptor();
   int error = 0;
   // Where it fails, the calls that need it do.
   if (auto mapping = FileMapping::create(file.get(), offset, size, true, error)) {
@@ -268,7 +276,7 @@ void Runner::map(Reader& from) {
 
 void Runner::place_directory(Reader& from) {
   const auto number = from.get<std::int32_t>();
-  const UniqueFd directory = channel_.take_descriptor();
+  const UniqueFd directory = channel_->take_descriptor();
   if (directory && number >= kFirstDirectory && number < kFirstDirectory + kDirectories) {
     (void)::dup3(directory.get(), number, O_CLOEXEC);
   }
@@ -397,8 +405,10 @@ void Runner::load(std::uint64_t token, Reader& from) {
 }  // namespace
 
 int run_service(const char* library, UniqueFd socket) {
+  auto channel = Channel::join(std::move(socket));
+  if (channel == nullptr) return 1;
   // Never destroyed: threads of the service may outlive its unloading.
-  auto& runner = *new Runner(std::move(socket));
+  auto& runner = *new Runner(std::move(channel));
   return runner.run(library);
 }
 

@@ -4,8 +4,10 @@
 #include "sandbox/sandbox.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -101,7 +103,14 @@ bool Sandbox::launch(std::string& detail) {
   if (!process) return false;
   processes_.fetch_add(1, kRelaxed);
   pid_.store(process->pid);
-  channel_ = std::make_unique<Channel>(std::move(process->socket), Channel::Descriptors::kRefuse);
+  channel_ = Channel::make(std::move(process->socket), options_.patience);
+  if (channel_ == nullptr) {
+    detail = "there is no memory for its messages";
+    pid_.store(-1);
+    ::kill(process->pid, SIGKILL);
+    wait_for_end(process->pid);
+    return false;
+  }
   regions_.clear();
   {
     const std::lock_guard lock(mutex_);
@@ -206,7 +215,10 @@ SandboxCounters Sandbox::counters() const noexcept {
 bool Sandbox::send(Kind kind, std::uint64_t token, const Writer& contents, int fd) {
   messages_sent_.fetch_add(1, kRelaxed);
   bytes_sent_.fetch_add(contents.written().size(), kRelaxed);
-  return channel_->send(kind, token, contents.written(), fd);
+  if (channel_->send(kind, token, contents.written(), fd)) return true;
+  // It has gone, or takes nothing: whoever waits for it hears of it.
+  channel_->shut_down();
+  return false;
 }
 
 std::optional<Sandbox::Answer> Sandbox::ask(Kind kind, const Writer& contents) {
@@ -226,8 +238,21 @@ std::optional<Sandbox::Answer> Sandbox::wait(std::uint64_t token) {
   return std::exchange(answer_, std::nullopt)->second;
 }
 
+/// Ends the receiving when there is nobody to receive from. The process is dead by then, so that it
+/// cannot keep the receiver asleep by what it does to the memory they share.
+void Sandbox::watch(pid_t pid) {
+  ::pthread_setname_np(::pthread_self(), "sandbox-watch");
+  channel_->wait_for_hang_up();
+  ::kill(pid, SIGKILL);
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  channel_->shut_down();
+}
+
 void Sandbox::receive_all() {
   ::pthread_setname_np(::pthread_self(), "sandbox-answers");
+  std::thread watcher([this, pid = pid_.load()] { watch(pid); });
   while (const auto message = channel_->receive()) {
     messages_received_.fetch_add(1, kRelaxed);
     bytes_received_.fetch_add(message->contents.size(), kRelaxed);
@@ -257,6 +282,7 @@ void Sandbox::receive_all() {
   const pid_t pid = pid_.exchange(-1);
   // Also when it lives, but does not keep to the form.
   ::kill(pid, SIGKILL);
+  watcher.join();
   const std::string reason = wait_for_end(pid);
   {
     const std::lock_guard lock(mutex_);

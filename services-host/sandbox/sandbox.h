@@ -58,7 +58,7 @@ struct SandboxOptions {
   std::vector<std::uint32_t> remembered;
   enum class LogLevel { kInfo, kError };
   std::function<void(LogLevel, const std::string&)> log;
-  /// For an answer of the process; then it is killed.
+  /// For the process to answer, or to take a message; then it is killed.
   std::chrono::milliseconds patience{15000};
 };
 
@@ -124,6 +124,7 @@ class Sandbox {
   std::optional<Answer> ask(Kind kind, const Writer& contents);
   std::optional<Answer> wait(std::uint64_t token);
   void receive_all();
+  void watch(pid_t pid);
   void take_done(const Channel::Message& message);
   void fail_pending();
   void complete(const PendingCall& call, Status status) noexcept;
@@ -158,7 +159,7 @@ class Sandbox {
   std::uint32_t next_region_ = 1;
   std::vector<Region> regions_;  // that the process knows
   Directories directories_;
-  bool unloaded_ = false;
+  std::atomic<bool> unloaded_{false};
 
   std::atomic<pid_t> pid_{-1};
 
