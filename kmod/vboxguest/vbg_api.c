@@ -8,6 +8,7 @@
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <openhgcm/vboxguest.h>
 
 #include "vbg_core.h"
 
@@ -149,6 +150,15 @@ int vbg_hgcm_call(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 functi
 	enum vbg_wait how = requestor & VMMDEV_REQUESTOR_USERMODE ? VBG_WAIT_SIGNAL : VBG_WAIT_KILL;
 
 	return vbg_call_sync(gdev, requestor, client_id, function, timeout_ms, how, false,
-			     parms, parm_count, vbox_status);
+			     parms, parm_count, NULL, vbox_status);
 }
 EXPORT_SYMBOL(vbg_hgcm_call);
+
+int vbg_hgcm_call_or_leave(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 function,
+			   struct vmmdev_hgcm_function_parameter *parms, u32 parm_count,
+			   struct vbg_hgcm_async *call, int *vbox_status)
+{
+	return vbg_call_sync(gdev, requestor, client_id, function, VBG_WAIT_FOREVER, VBG_WAIT_KILL,
+			     false, parms, parm_count, call, vbox_status);
+}
+EXPORT_SYMBOL_GPL(vbg_hgcm_call_or_leave);

@@ -207,6 +207,20 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
 	return call;
 }
 
+/* Who waited for a call does so no more, but wants to be told. */
+static void vbg_call_leave(struct vbg_call *call, struct vmmdev_hgcm_function_parameter *parms,
+			   struct vbg_hgcm_async *async)
+{
+	async->error = 0;
+	async->vbox_status = 0;
+	async->pages_lost = false;
+	async->leave(async);
+	call->parms = parms;
+	call->op.async = async;
+	if (!vbg_op_detach(&call->op))
+		vbg_call_finish(&call->op, VBG_END_DONE);
+}
+
 /**
  * vbg_call_sync() - Call a service and wait for the answer.
  * @gdev:	Device.
@@ -218,6 +232,7 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
  * @user:	A user program gave the parameters.
  * @parms:	Parameters in kernel memory; values are updated.
  * @parm_count:	Number of parameters.
+ * @left:	What the call becomes if the caller is killed, or NULL: it is cancelled.
  * @status:	Status of the host; valid after a return of 0.
  *
  * Context: Process context, sleeps.
@@ -226,7 +241,8 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
  */
 int vbg_call_sync(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 function,
 		  u32 timeout_ms, enum vbg_wait how, bool user,
-		  struct vmmdev_hgcm_function_parameter *parms, u32 parm_count, int *status)
+		  struct vmmdev_hgcm_function_parameter *parms, u32 parm_count,
+		  struct vbg_hgcm_async *left, int *status)
 {
 	struct vbg_call *call;
 	enum vbg_end end;
@@ -244,6 +260,10 @@ int vbg_call_sync(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 functi
 	}
 
 	ret = vbg_op_wait(&call->op, how, timeout_ms);
+	if (ret == -EINTR && left && vbg_dev_enter(gdev)) {
+		vbg_call_leave(call, parms, left);
+		return ret;
+	}
 	if (ret) {
 		end = vbg_op_cancel(&call->op);
 		if (end != VBG_END_DONE) {

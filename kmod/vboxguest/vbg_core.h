@@ -448,7 +448,8 @@ int vbg_client_disconnect_id(struct vbg_dev *gdev, u32 requestor, u32 id, int *s
 /* vbg_call.c: calls; parameters are vbg_parms.c. */
 int vbg_call_sync(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 function,
 		  u32 timeout_ms, enum vbg_wait how, bool user,
-		  struct vmmdev_hgcm_function_parameter *parms, u32 parm_count, int *status);
+		  struct vmmdev_hgcm_function_parameter *parms, u32 parm_count,
+		  struct vbg_hgcm_async *left, int *status);
 int vbg_call_pool_fill(struct vbg_dev *gdev);
 void vbg_call_pool_drain(struct vbg_dev *gdev);
 

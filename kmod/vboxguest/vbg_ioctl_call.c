@@ -51,7 +51,7 @@ static int vbg_call_do(struct vbg_session *session, struct vbg_ioctl_hgcm_call *
 
 	ret = vbg_call_sync(session->gdev, session->requestor, call->client_id, call->function,
 			    call->timeout_ms, VBG_WAIT_SIGNAL, true, parms, call->parm_count,
-			    &call->hdr.rc);
+			    NULL, &call->hdr.rc);
 	if (ret == -E2BIG) {
 		call->hdr.rc = VERR_OUT_OF_RANGE;
 		ret = 0;

@@ -21,6 +21,8 @@
 #define WATCH_INTERVAL	(3 * HZ)
 #define WATCH_AGE	(5 * HZ)
 #define PROBE_MS	2000
+/* How long calls in flight have, on a host that lives, when an unmount is forced. */
+#define FORCE_GRACE	(2 * HZ)
 
 static int raw_call(u32 client, u32 function, u32 timeout_ms,
 		    struct vmmdev_hgcm_function_parameter *parms, u32 count, int *status)
@@ -379,6 +381,66 @@ static void call_done(struct vbg_hgcm_async *async)
 	call_over(call, error);
 }
 
+/* From now on there is somebody who looks after it. */
+static void call_enlist(struct vboxsf_call *call, bool left)
+{
+	struct vboxsf_sb *sbi = call->sbi;
+
+	call->start = jiffies;
+	call->given_up = false;
+	call->left = left;
+	vboxsf_busy_get(sbi);
+	spin_lock(&sbi->calls_lock);
+	list_add_tail(&call->node, &sbi->calls);
+	spin_unlock(&sbi->calls_lock);
+	if (!delayed_work_pending(&sbi->watchdog))
+		queue_delayed_work(system_unbound_wq, &sbi->watchdog, WATCH_INTERVAL);
+}
+
+/**
+ * vboxsf_call_left() - Who waited for a call does so no more.
+ * @call:	Call of vboxsf_call_or_leave(), which is being left.
+ *
+ * Context: Process context.
+ */
+void vboxsf_call_left(struct vboxsf_call *call)
+{
+	call_enlist(call, true);
+}
+
+/**
+ * vboxsf_call_or_leave() - Call the service and wait; have the answer even when killed.
+ * @call:	The call; @done, @call.leave and @parms but the first are set. Valid until this
+ *		returns or, if @call.leave was called, until @done.
+ * @sbi:	Mount.
+ * @function:	SHFL_FN_*.
+ * @count:	Number of parameters.
+ * @status:	Where the host's answer is stored.
+ *
+ * Context: Process context, sleeps; a fatal signal ends the wait.
+ * Return: As vboxsf_call_sync(); -EINTR if @call.leave was called.
+ */
+int vboxsf_call_or_leave(struct vboxsf_call *call, struct vboxsf_sb *sbi, u32 function, u32 count,
+			 int *status)
+{
+	u32 generation = READ_ONCE(sbi->generation);
+	struct vbg_dev *gdev = vbg_get_gdev();
+	int ret;
+
+	if (IS_ERR(gdev))
+		return -EIO;
+	call->sbi = sbi;
+	call->call.done = call_done;
+	vboxsf_set_u32(&call->parms[0], sbi->root);
+	ret = vbg_hgcm_call_or_leave(gdev, REQUESTOR, sbi->client, function, call->parms, count,
+				     &call->call, status);
+	vbg_put_gdev(gdev);
+	if (ret || *status != SHFL_VERR_NO_CLIENT)
+		return ret == -ENODEV ? -EIO : ret;
+	ret = vboxsf_client_again(sbi, generation);
+	return ret ? ret : -EBADF;
+}
+
 /**
  * vboxsf_call_start() - Start an asynchronous call.
  * @call:	The call; @done and @parms but the first are set. Valid until @done.
@@ -399,16 +461,9 @@ int vboxsf_call_start(struct vboxsf_call *call, struct vboxsf_sb *sbi, u32 funct
 	if (IS_ERR(gdev))
 		return -EIO;
 	call->sbi = sbi;
-	call->start = jiffies;
 	call->call.done = call_done;
 	vboxsf_set_u32(&call->parms[0], sbi->root);
-
-	vboxsf_busy_get(sbi);
-	spin_lock(&sbi->calls_lock);
-	list_add_tail(&call->node, &sbi->calls);
-	spin_unlock(&sbi->calls_lock);
-	if (!delayed_work_pending(&sbi->watchdog))
-		queue_delayed_work(system_unbound_wq, &sbi->watchdog, WATCH_INTERVAL);
+	call_enlist(call, false);
 
 	ret = vbg_hgcm_call_async(gdev, REQUESTOR, sbi->client, function, call->parms, count,
 				  &call->call);
@@ -434,13 +489,20 @@ static bool host_lives(struct vboxsf_sb *sbi)
 	return raw_call(sbi->client, SHFL_FN_QUERY_FEATURES, PROBE_MS, parms, 2, &status) != -EIO;
 }
 
-/**
- * vboxsf_calls_cancel() - End all asynchronous calls in flight.
- * @sbi:	Mount whose host is gone or to be given up.
- *
- * Context: Process context, sleeps.
- */
-void vboxsf_calls_cancel(struct vboxsf_sb *sbi)
+/* A call that was started before, and nobody has given up yet. Called with the lock. */
+static struct vboxsf_call *call_before(struct vboxsf_sb *sbi, unsigned long before, bool left)
+{
+	struct vboxsf_call *call;
+
+	list_for_each_entry(call, &sbi->calls, node) {
+		if (!call->given_up && !time_after(call->start, before) && (call->left || !left))
+			return call;
+	}
+	return NULL;
+}
+
+/* End asynchronous calls in flight, or of those the ones that were left. */
+static void cancel_before(struct vboxsf_sb *sbi, unsigned long before, bool left)
 {
 	struct vbg_dev *gdev = vbg_get_gdev();
 	struct vboxsf_call *call;
@@ -449,16 +511,57 @@ void vboxsf_calls_cancel(struct vboxsf_sb *sbi)
 		return;
 	for (;;) {
 		spin_lock(&sbi->calls_lock);
-		call = list_first_entry_or_null(&sbi->calls, struct vboxsf_call, node);
-		/* Those that come to an end just now go behind the others. */
+		call = call_before(sbi, before, left);
 		if (call)
-			list_move_tail(&call->node, &sbi->calls);
+			call->given_up = true;
 		spin_unlock(&sbi->calls_lock);
-		/* Only the address is used to find it, so it may be gone. */
-		if (!call || !vbg_hgcm_cancel_async(gdev, &call->call))
+		if (!call)
 			break;
+		/* Only the address is used to find it, so it may be gone. */
+		vbg_hgcm_cancel_async(gdev, &call->call);
 	}
 	vbg_put_gdev(gdev);
+}
+
+/**
+ * vboxsf_calls_cancel_left() - End the calls that nobody waits for any more.
+ * @sbi:	Mount that ends: the host lets go of what they bring.
+ *
+ * Context: Process context, sleeps.
+ */
+void vboxsf_calls_cancel_left(struct vboxsf_sb *sbi)
+{
+	cancel_before(sbi, jiffies, true);
+}
+
+/**
+ * vboxsf_calls_give_up() - End the calls in flight.
+ * @sbi:	Mount whose unmount is forced.
+ *
+ * The host goes on using the pages of a read or write after it has confirmed a cancel: they have to
+ * be kept for good. So on a host that lives calls have a moment to end by themselves.
+ *
+ * Context: Process context, sleeps; killable.
+ */
+void vboxsf_calls_give_up(struct vboxsf_sb *sbi)
+{
+	unsigned long before = jiffies, end;
+	bool any;
+
+	if (!atomic_read(&sbi->call_count))
+		return;
+	if (!host_lives(sbi)) {
+		cancel_before(sbi, jiffies, false);
+		return;
+	}
+	for (end = jiffies + FORCE_GRACE; time_before(jiffies, end);) {
+		spin_lock(&sbi->calls_lock);
+		any = call_before(sbi, before, false);
+		spin_unlock(&sbi->calls_lock);
+		if (!any || schedule_timeout_killable(1) || fatal_signal_pending(current))
+			break;
+	}
+	cancel_before(sbi, before, false);
 }
 
 static void watch_calls(struct work_struct *work)
@@ -475,7 +578,7 @@ static void watch_calls(struct work_struct *work)
 
 	if (old && !host_lives(sbi)) {
 		pr_warn_ratelimited("vboxsf: share '%s': the host does not answer\n", sbi->share);
-		vboxsf_calls_cancel(sbi);
+		cancel_before(sbi, jiffies, false);
 	}
 	if (any)
 		queue_delayed_work(system_unbound_wq, &sbi->watchdog, WATCH_INTERVAL);

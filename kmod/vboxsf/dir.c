@@ -353,6 +353,20 @@ static void prime(struct dentry *parent, struct qstr *name, const struct shfl_in
 	dput(dentry);
 }
 
+/*
+ * The entry ".." tells what is above, found by its path: as good as asking for that. A walk through
+ * many directories does not have to ask again for the one that they are in.
+ */
+static void known_above(struct dentry *dir, const struct shfl_info *info)
+{
+	struct dentry *above = dget_parent(dir);
+	struct inode *inode = d_inode(above);
+
+	if (above != dir && VBOXSF_I(inode)->has_id && vboxsf_inode_same(inode, info))
+		vboxsf_entry_fresh(above);
+	dput(above);
+}
+
 /* Take over one entry of the host. Returns bytes used in the chunk. */
 static u32 take_entry(struct dentry *parent, const struct shfl_dir_entry *from, struct entry *to,
 		      bool make_inode, unsigned long start)
@@ -367,8 +381,11 @@ static u32 take_entry(struct dentry *parent, const struct shfl_dir_entry *from, 
 	/* What cannot be a name here is as good as not there. */
 	if (length <= 0 || memchr(to->name, '/', length) || memchr(to->name, 0, length))
 		return 0;
-	if (to->name[0] == '.' && (length == 1 || (length == 2 && to->name[1] == '.')))
+	if (to->name[0] == '.' && (length == 1 || (length == 2 && to->name[1] == '.'))) {
+		if (length == 2 && valid)
+			known_above(parent, &from->info);
 		return 0;
+	}
 	name = (struct qstr)QSTR_INIT(to->name, length);
 	to->length = length;
 	to->type = valid ? fs_umode_to_dtype(le32_to_cpu(from->info.mode)) : DT_UNKNOWN;

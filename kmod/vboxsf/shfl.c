@@ -43,18 +43,22 @@ void vboxsf_req_exit(void)
  */
 struct vboxsf_req *vboxsf_req_alloc(void)
 {
-	return kmem_cache_alloc(req_cache, GFP_NOFS);
+	struct vboxsf_req *req = kmem_cache_alloc(req_cache, GFP_NOFS);
+
+	if (req)
+		refcount_set(&req->ref, 1);
+	return req;
 }
 
 /**
- * vboxsf_req_free() - Free memory of vboxsf_req_alloc().
+ * vboxsf_req_free() - Let go of memory of vboxsf_req_alloc().
  * @req:	Memory or NULL.
  *
  * Context: Any.
  */
 void vboxsf_req_free(struct vboxsf_req *req)
 {
-	if (req)
+	if (req && refcount_dec_and_test(&req->ref))
 		kmem_cache_free(req_cache, req);
 }
 
@@ -273,6 +277,47 @@ static int call_handle(struct vboxsf_handle *handle, u32 function,
 	}
 }
 
+static void create_leave(struct vbg_hgcm_async *async)
+{
+	struct vboxsf_req *req = container_of(async, struct vboxsf_req, call.call);
+
+	refcount_inc(&req->ref);
+	vboxsf_call_left(&req->call);
+}
+
+/* A CREATE has ended whose caller was killed: nobody wants what it opened. */
+static void create_left(struct vboxsf_call *call, int error)
+{
+	struct vboxsf_req *req = container_of(call, struct vboxsf_req, call);
+
+	if (!error && le64_to_cpu(req->create.handle) != SHFL_NIL_HANDLE)
+		vboxsf_handle_abandon(call->sbi, le64_to_cpu(req->create.handle), req->generation);
+	vboxsf_req_free(req);
+}
+
+static int call_create(struct vboxsf_sb *sbi, struct vboxsf_req *req)
+{
+	struct vmmdev_hgcm_function_parameter *parms = req->call.parms;
+	int ret, status, tries;
+
+	req->call.call.leave = create_leave;
+	req->call.call.soon = false;
+	req->call.done = create_left;
+	for (tries = 0; tries < 2; tries++) {
+		req->generation = READ_ONCE(sbi->generation);
+		vboxsf_set_path(&parms[1], req);
+		vboxsf_set_buffer(&parms[2], VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL, &req->create,
+				  sizeof(req->create));
+		ret = vboxsf_call_or_leave(&req->call, sbi, SHFL_FN_CREATE, 3, &status);
+		/* Once more if the connection had to be renewed. */
+		if (ret != -EBADF)
+			break;
+	}
+	if (ret)
+		return ret == -EBADF ? -EIO : ret;
+	return vboxsf_errno(status);
+}
+
 /**
  * vboxsf_shfl_create() - CREATE: look up, open or create what a request names.
  * @sbi:	Mount.
@@ -288,8 +333,6 @@ static int call_handle(struct vboxsf_handle *handle, u32 function,
 int vboxsf_shfl_create(struct vboxsf_sb *sbi, struct vboxsf_req *req, u32 flags, umode_t mode,
 		       u32 *generation)
 {
-	struct vmmdev_hgcm_function_parameter parms[3];
-	u32 now = READ_ONCE(sbi->generation);
 	bool wants_handle;
 	int ret;
 
@@ -297,14 +340,11 @@ int vboxsf_shfl_create(struct vboxsf_sb *sbi, struct vboxsf_req *req, u32 flags,
 	req->create.handle = cpu_to_le64(SHFL_NIL_HANDLE);
 	req->create.flags = cpu_to_le32(flags);
 	req->create.info.mode = cpu_to_le32(mode);
-	vboxsf_set_path(&parms[1], req);
-	vboxsf_set_buffer(&parms[2], VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL, &req->create,
-			  sizeof(req->create));
-	ret = call_path(sbi, SHFL_FN_CREATE, parms, 3);
+	ret = call_create(sbi, req);
 	if (ret)
 		return ret;
 	if (generation)
-		*generation = now;
+		*generation = req->generation;
 
 	switch (le32_to_cpu(req->create.result)) {
 	case SHFL_PATH_NOT_FOUND:
@@ -326,7 +366,8 @@ int vboxsf_shfl_create(struct vboxsf_sb *sbi, struct vboxsf_req *req, u32 flags,
 		return -EIO;
 	if (!vboxsf_info_valid(&req->create.info)) {
 		if (wants_handle)
-			vboxsf_handle_abandon(sbi, le64_to_cpu(req->create.handle), now);
+			vboxsf_handle_abandon(sbi, le64_to_cpu(req->create.handle),
+					      req->generation);
 		return -EIO;
 	}
 	return 0;

@@ -64,10 +64,10 @@ static int vboxsf_show_options(struct seq_file *seq, struct dentry *root)
 	return 0;
 }
 
-/* umount -f: what the host has not answered by now is given up. */
+/* umount -f: what the host does not answer is given up. */
 static void vboxsf_umount_begin(struct super_block *sb)
 {
-	vboxsf_calls_cancel(VBOXSF_SB(sb));
+	vboxsf_calls_give_up(VBOXSF_SB(sb));
 }
 
 static const struct super_operations vboxsf_super_ops = {
@@ -190,6 +190,7 @@ static void vboxsf_kill_sb(struct super_block *sb)
 	if (sbi) {
 		/* These hold inodes. */
 		vboxsf_notify_stop(sbi);
+		vboxsf_calls_cancel_left(sbi);
 		vboxsf_calls_wait(sbi);
 	}
 	kill_anon_super(sb);

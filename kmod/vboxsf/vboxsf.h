@@ -249,6 +249,8 @@ struct vboxsf_inode {
  * @node:	In vboxsf_sb.calls.
  * @sbi:	Mount.
  * @start:	When it was submitted; jiffies.
+ * @given_up:	It was tried to cancel it.
+ * @left:	Who waited for it was killed: it moves no data, and need not be waited for.
  * @done:	Called when it ended; may free the structure, may sleep.
  */
 struct vboxsf_call {
@@ -257,6 +259,8 @@ struct vboxsf_call {
 	struct list_head node;
 	struct vboxsf_sb *sbi;
 	unsigned long start;
+	bool given_up;
+	bool left;
 	void (*done)(struct vboxsf_call *call, int error);
 };
 
@@ -305,12 +309,19 @@ struct vboxsf_file {
 
 /**
  * struct vboxsf_req - Memory of a call by path.
+ * @ref:	One for who asks, one for @call if it was left.
+ * @call:	CREATE, which is not forgotten when its caller is killed: the host may open
+ *		something for it.
+ * @generation:	Connection it is made over.
  * @create:	Parameters and result of CREATE.
  * @info:	Result of SYMLINK.
  * @path:	Points into @text.
  * @text:	A path with its header.
  */
 struct vboxsf_req {
+	refcount_t ref;
+	struct vboxsf_call call;
+	u32 generation;
 	struct shfl_create_parms create;
 	struct shfl_info info;
 	struct shfl_string *path;
@@ -336,10 +347,14 @@ void vboxsf_client_stop(struct vboxsf_sb *sbi);
 int vboxsf_client_again(struct vboxsf_sb *sbi, u32 generation);
 int vboxsf_call_sync(struct vboxsf_sb *sbi, u32 function,
 		     struct vmmdev_hgcm_function_parameter *parms, u32 count, int *status);
+int vboxsf_call_or_leave(struct vboxsf_call *call, struct vboxsf_sb *sbi, u32 function, u32 count,
+			 int *status);
+void vboxsf_call_left(struct vboxsf_call *call);
 int vboxsf_call_start(struct vboxsf_call *call, struct vboxsf_sb *sbi, u32 function, u32 count);
 void vboxsf_calls_init(struct vboxsf_sb *sbi);
 void vboxsf_calls_wait(struct vboxsf_sb *sbi);
-void vboxsf_calls_cancel(struct vboxsf_sb *sbi);
+void vboxsf_calls_cancel_left(struct vboxsf_sb *sbi);
+void vboxsf_calls_give_up(struct vboxsf_sb *sbi);
 void vboxsf_busy_get(struct vboxsf_sb *sbi);
 void vboxsf_busy_put(struct vboxsf_sb *sbi);
 

@@ -32,6 +32,8 @@ struct vbg_hgcm_pages {
 
 /**
  * struct vbg_hgcm_async - One asynchronous call; part of the caller's own structure.
+ * @leave:		Set by the caller, for vbg_hgcm_call_or_leave() only. Called when the wait
+ *			is given up, on the thread that waited; @done comes after it.
  * @done:		Set by the caller. Called once for each call that vbg_hgcm_call_async()
  *			accepted, in process context, without locks; it may sleep, free the
  *			structure and start other calls. It may run before
@@ -48,6 +50,7 @@ struct vbg_hgcm_pages {
  *			when vbg_hgcm_call_async() returned -EIO. Other buffers are taken care of.
  */
 struct vbg_hgcm_async {
+	void (*leave)(struct vbg_hgcm_async *call);
 	void (*done)(struct vbg_hgcm_async *call);
 	bool soon;
 	int error;
@@ -74,6 +77,29 @@ struct vbg_hgcm_async {
 int vbg_hgcm_call_async(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 function,
 			struct vmmdev_hgcm_function_parameter *parms, u32 parm_count,
 			struct vbg_hgcm_async *call);
+
+/**
+ * vbg_hgcm_call_or_leave() - Call a service and wait, but have the answer even when killed.
+ * @gdev:		Device, from vbg_get_gdev().
+ * @requestor:		VMMDEV_REQUESTOR_* word of the caller.
+ * @client_id:		Client of vbg_hgcm_connect().
+ * @function:		Function of the service.
+ * @parms:		Parameters of types 1, 2 and 7 to 9 (kernel memory). Array and buffers stay
+ *			valid until this returns or, if @call->leave was called, until @call->done.
+ * @parm_count:		Number of parameters, 32 at most.
+ * @call:		The call, should it be left; then as of vbg_hgcm_call_async().
+ * @vbox_status:	Status of the host; valid after a return of 0.
+ *
+ * For calls whose answer has to be acted upon, for instance because it has a handle. What waits is
+ * killed as soon as with vbg_hgcm_call(); the host is not asked to forget the call.
+ *
+ * Context: Process context, sleeps; killable.
+ * Return: As vbg_hgcm_call(); -EINTR if @call->leave was called. @call->done has been or will be
+ * called then, and in no other case.
+ */
+int vbg_hgcm_call_or_leave(struct vbg_dev *gdev, u32 requestor, u32 client_id, u32 function,
+			   struct vmmdev_hgcm_function_parameter *parms, u32 parm_count,
+			   struct vbg_hgcm_async *call, int *vbox_status);
 
 /**
  * vbg_hgcm_cancel_async() - Ask the host to forget a call.
