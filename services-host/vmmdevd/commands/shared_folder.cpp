@@ -38,17 +38,26 @@ CommandResult add(Context& context, const Arguments& arguments, const std::stop_
         ErrorClass::kNotFound, fmt::format("{} is no directory", share.path), std::nullopt});
   }
   if (const Status status = context.shares.add(share); status.failed()) {
-    return tl::unexpected(error_of(status, fmt::format("cannot add the share {}", share.name)));
+    const char* reason = "";
+    if (status == Status(HGCM_ERR_ALREADY_EXISTS)) {
+      reason = ", there is one of that name";
+    } else if (status == Status(HGCM_ERR_TOO_MUCH_DATA)) {
+      reason = ", there are as many as there can be";
+    }
+    return tl::unexpected(
+        error_of(status, fmt::format("cannot add the share {}{}", share.name, reason)));
   }
   return Json::object();
 }
 
 CommandResult remove(Context& context, const Arguments& arguments,
                      const std::stop_token& /*stop*/) {
-  const Status status = context.shares.remove(arguments.text("name"));
+  const std::string name(arguments.text("name"));
+  const Status status = context.shares.remove(name);
   if (status.failed()) {
-    return tl::unexpected(
-        error_of(status, fmt::format("cannot remove the share {}", arguments.text("name"))));
+    const bool unknown = status == Status(HGCM_ERR_NOT_FOUND);
+    return tl::unexpected(error_of(status, fmt::format("cannot remove the share {}{}", name,
+                                                       unknown ? ", there is none" : "")));
   }
   return Json{{"was-mapped", status == Status(HGCM_INF_PERMISSION_DENIED)}};
 }
