@@ -47,13 +47,12 @@ vm-test: build/.deps-vm build/.deps-kmod ## Run the guest tests (VM_ARGS="--kern
 	$(Q)tests/vm/run $(VM_ARGS)
 
 # The driver's own cases, with the liar and random ioctls for a while, on the kernel that checks itself;
-# with coverage. VM_EXERCISE_SECONDS=600 for the long form. Building that kernel takes its time. It has no
-# hot plugging and no swap, so hot-unplug and power are not for it.
+# with coverage. VM_EXERCISE_SECONDS=600 for the long form. Building that kernel takes its time.
 .PHONY: debug-kernel-test
 debug-kernel-test: build/.deps-vm build/.deps-kmod ## Test the driver on a kernel with KASAN, lockdep, kmemleak, fault injection
 	$(Q)tests/kmod/coverage "$$(tests/vm/debug-kernel | tail -n 1)" driver-probe module-reload kmod-ioctl \
 		kmod-events ioctl-matrix kmod-interrupts kmod-kernel-clients kmod-unbind killed-mid-call \
-		mmio-requests adversary ioctl-exerciser
+		mmio-requests hot-unplug power adversary ioctl-exerciser
 
 vm-shell: build/.deps-vm build/.deps-kmod ## Boot a guest with a shell on this terminal (VM_ARGS as above)
 	$(Q)tests/vm/run --shell $(VM_ARGS)
