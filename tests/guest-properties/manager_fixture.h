@@ -14,6 +14,7 @@
 #include <future>
 #include <iterator>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,9 @@ class TemporaryDirectory {
 
 inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 inline void write_file(const std::filesystem::path& path, std::string_view text) {
   std::ofstream(path, std::ios::binary) << text;
@@ -113,9 +116,22 @@ struct Managed : Machine {
   PropertyManager manager{host};
 };
 
-/// Collects changes; its calls may come from any thread.
+/// Collects the changes of a manager for as long as it lives, and those it is given; those may come
+/// from any thread.
 class Recorder {
  public:
+  Recorder() = default;
+  explicit Recorder(PropertyManager& manager)
+      : manager_(&manager),
+        listener_(manager.add_listener([this](const Change& change) { add(change); })) {}
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+  ~Recorder() {
+    if (manager_ != nullptr) {
+      manager_->remove_listener(listener_);
+    }
+  }
+
   void add(const Change& change) {
     const std::lock_guard lock(mutex_);
     changes_.push_back(change);
@@ -136,6 +152,9 @@ class Recorder {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Change> changes_;
+  // Last, as changes come from the moment there is a listener.
+  PropertyManager* manager_ = nullptr;
+  ListenerId listener_ = 0;
 };
 
 }  // namespace hgcm::guestprop::test

@@ -313,14 +313,13 @@ BOOST_AUTO_TEST_CASE(wait_that_goes_on_sees_the_restored_property) {
 }
 
 BOOST_AUTO_TEST_CASE(restored_property_is_a_change_with_its_old_time) {
-  Recorder recorder;
   manager.set("/a", "old");
   manager.set("/same", "x");
   const auto state = manager.serialise();
   const auto old = manager.get("/a");
   manager.set("/a", "new");
   BOOST_REQUIRE(manager.wait("/a", old->timestamp, 20s).has_value());
-  manager.add_listener([&](const Change& change) { recorder.add(change); });
+  Recorder recorder(manager);
   BOOST_REQUIRE(manager.restore(*state).ok());
   const auto changes = recorder.wait_for(1);
   BOOST_CHECK(changes[0].property == *old);
@@ -365,8 +364,7 @@ BOOST_AUTO_TEST_CASE(saved_state_that_is_damaged_changes_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(everything_at_once_from_many_threads) {
-  Recorder recorder;
-  manager.add_listener([&](const Change& change) { recorder.add(change); });
+  Recorder recorder(manager);
   std::vector<std::jthread> threads;
   std::atomic<int> failures = 0;
   constexpr int kRounds = 40;
@@ -393,7 +391,6 @@ BOOST_AUTO_TEST_CASE(everything_at_once_from_many_threads) {
   threads.clear();
   BOOST_CHECK_EQUAL(failures, 0);
   recorder.wait_for(3 * 2 * kRounds);
-  manager.detach();
 }
 
 BOOST_AUTO_TEST_CASE(destruction_in_the_middle_of_changes) {
