@@ -207,10 +207,12 @@ static struct vbg_call *vbg_call_start(struct vbg_dev *gdev, u32 requestor, u32 
 	return call;
 }
 
-/* Who waited for a call does so no more, but wants to be told. */
+/* Who waited for a call does so no more, but wants to be told. The caller holds the device. */
 static void vbg_call_leave(struct vbg_call *call, struct vmmdev_hgcm_function_parameter *parms,
 			   struct vbg_hgcm_async *async)
 {
+	struct vbg_dev *gdev = call->op.gdev;
+
 	async->error = 0;
 	async->vbox_status = 0;
 	async->pages_lost = false;
@@ -219,6 +221,9 @@ static void vbg_call_leave(struct vbg_call *call, struct vmmdev_hgcm_function_pa
 	call->op.async = async;
 	if (!vbg_op_detach(&call->op))
 		vbg_call_finish(&call->op, VBG_END_DONE);
+	else if (READ_ONCE(gdev->hgcm.dying))
+		/* Removal may have ended what was detached before this was. */
+		vbg_hgcm_cancel_async(gdev, async);
 }
 
 /**
