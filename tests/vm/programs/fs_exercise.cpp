@@ -52,6 +52,8 @@ constexpr const char* kUsage = R"text(usage: fs-exercise COMMAND
   paths DIRECTORY              paths of 4,095 bytes, and deeper
   full DIRECTORY WHEN ROOM     on a disk of so many bytes: what is told when it is full, WHEN a file
                                is closed (at-close) or only then (at-fsync)
+  sync FILE HOW                writes it, and is told that it is on disk: nothing, fsync, fdatasync,
+                               o-sync, o-dsync, msync, other-descriptor; later: what is there
   crowd-fill DIRECTORY COUNT   makes so many files
   crowd-churn DIRECTORY SECONDS WHO   makes, renames and removes others beside them
   crowd DIRECTORY COUNT SECONDS   lists them meanwhile
@@ -661,6 +663,8 @@ int main(int argc, char** argv) {
     paths(path);
   else if (command == "full" && argc == 5)
     full(path, std::string_view(argv[3]) == "at-close", unsigned_number(argv[4]));
+  else if (command == "sync" && argc == 4)
+    sync_by(path, argv[3]);
   else if (command == "crowd-fill" && argc == 4)
     crowd_fill(path, unsigned_number(argv[3]));
   else if (command == "crowd-churn" && argc == 5)

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Says what is wrong, and errno, and ends the program with 1.
@@ -67,6 +68,9 @@ void full(const std::string& directory, bool close_tells, std::size_t room);
 void crowd_fill(const std::string& directory, unsigned count);
 void crowd_churn(const std::string& directory, int seconds, const std::string& who);
 void crowd(const std::string& path, unsigned count, int seconds);
+
+// fs_sync.cpp
+void sync_by(const std::string& path, std::string_view how);
 
 // fs_paths.cpp
 void paths(const std::string& top);
