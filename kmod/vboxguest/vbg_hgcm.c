@@ -321,7 +321,8 @@ enum vbg_end vbg_op_cancel(struct vbg_op *op)
  */
 bool vbg_op_detach(struct vbg_op *op)
 {
-	struct vbg_hgcm_state *hgcm = &op->gdev->hgcm;
+	struct vbg_dev *gdev = op->gdev;
+	struct vbg_hgcm_state *hgcm = &gdev->hgcm;
 	bool detached;
 
 	spin_lock_irq(&hgcm->lock);
@@ -331,8 +332,9 @@ bool vbg_op_detach(struct vbg_op *op)
 	op->detached = detached;
 	spin_unlock_irq(&hgcm->lock);
 
+	/* It may have completed, and be gone, as soon as the lock is free. */
 	if (detached)
-		vbg_count(op->gdev, VBG_CNT_CALLS_ORPHANED, 1);
+		vbg_count(gdev, VBG_CNT_CALLS_ORPHANED, 1);
 	return detached;
 }
 
