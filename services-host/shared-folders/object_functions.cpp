@@ -175,37 +175,47 @@ Job SharedFolders::close(Request& request) {
   return job;
 }
 
-Job SharedFolders::read(Request& request) {
+Result<SharedFolders::Transfer> SharedFolders::transfer(Request& request) const {
   const std::uint32_t wanted = request.u32(3);
   request.out32(3) = 0;
-  const auto object = this->object(request, 0, 1);
+  auto object = this->object(request, 0, 1);
   if (!object) {
-    return object.error();
+    return failure(object.error());
   }
   const auto memory = service::Parameter(request.raw(4)).pages();
   if (!memory) {
-    return HGCM_ERR_INVALID_PARAMETER;
+    return failure(HGCM_ERR_INVALID_PARAMETER);
   }
   if (wanted > memory->size()) {
-    return request.raw(4).type == HGCM_SVC_PARM_PAGES ? HGCM_ERR_OUT_OF_RANGE
-                                                      : HGCM_ERR_INVALID_HANDLE;
+    return failure(request.raw(4).type == HGCM_SVC_PARM_PAGES ? HGCM_ERR_OUT_OF_RANGE
+                                                              : HGCM_ERR_INVALID_HANDLE);
   }
-  const OpenObject& file = **object;
+  return Transfer{std::move(*object), *memory, request.u64(2), wanted};
+}
+
+Job SharedFolders::read(Request& request) {
+  const auto transfer = this->transfer(request);
+  if (!transfer) {
+    return transfer.error();
+  }
+  const auto& [object, memory, offset, wanted] = *transfer;
+  const OpenObject& file = *object;
   if (file.directory) {
     return HGCM_ERR_IS_A_DIRECTORY;
   }
-  const std::uint64_t offset = request.u64(2);
   const auto done = request.out32(3);
   const auto finish = [done](const Transferred& result) {
     done = result.bytes;
     return result.status;
   };
-  Job job(file.share,
-          [=, &file, memory = *memory] { return finish(read_file(file, offset, wanted, memory)); });
-  job.uses(*object, Extent::of(offset, wanted, false)).may_take_long(wanted > kLongTransfer);
+  Job job(file.share, [=, &file, memory = memory, offset = offset, wanted = wanted] {
+    return finish(read_file(file, offset, wanted, memory));
+  });
+  job.uses(object, Extent::of(offset, wanted, false)).may_take_long(wanted > kLongTransfer);
   if (wanted <= kLongTransfer && file.share->placement().kind() != Placement::Kind::kMemory) {
     // What the host has in memory is quick, whatever the file system.
-    job.attempt = [=, &file, memory = *memory]() -> std::optional<Status> {
+    job.attempt = [=, &file, memory = memory, offset = offset,
+                   wanted = wanted]() -> std::optional<Status> {
       Transferred result;
       return read_at_once(file, offset, wanted, memory, result) ? std::optional(finish(result))
                                                                 : std::nullopt;
@@ -215,37 +225,27 @@ Job SharedFolders::read(Request& request) {
 }
 
 Job SharedFolders::write(Request& request) {
-  const std::uint32_t wanted = request.u32(3);
-  request.out32(3) = 0;
-  const auto object = this->object(request, 0, 1);
-  if (!object) {
-    return object.error();
+  const auto transfer = this->transfer(request);
+  if (!transfer) {
+    return transfer.error();
   }
-  const auto memory = service::Parameter(request.raw(4)).pages();
-  if (!memory) {
-    return HGCM_ERR_INVALID_PARAMETER;
-  }
-  if (wanted > memory->size()) {
-    return request.raw(4).type == HGCM_SVC_PARM_PAGES ? HGCM_ERR_OUT_OF_RANGE
-                                                      : HGCM_ERR_INVALID_HANDLE;
-  }
-  const OpenObject& file = **object;
+  const auto& [object, memory, offset, wanted] = *transfer;
+  const OpenObject& file = *object;
   if (!file.share->writable()) {
     return HGCM_ERR_WRITE_PROTECT;
   }
   if (file.directory) {
     return HGCM_ERR_IS_A_DIRECTORY;
   }
-  const std::uint64_t offset = request.u64(2);
-  Job job(file.share, [&file, offset, wanted, memory = *memory, done = request.out32(3),
-                       end = request.out64(2)] {
+  Job job(file.share, [&file, offset = offset, wanted = wanted, memory = memory,
+                       done = request.out32(3), end = request.out64(2)] {
     std::uint64_t behind = offset;
     const Transferred result = write_file(file, behind, wanted, memory);
     done = result.bytes;
     end = behind;
     return result.status;
   });
-  job.uses(*object, file.append ? Extent::whole(true) : Extent::of(offset, wanted, true))
+  job.uses(object, file.append ? Extent::whole(true) : Extent::of(offset, wanted, true))
       .may_take_long(wanted > kLongTransfer)
       .changes(file.root, file.path);
   return job;

@@ -233,6 +233,14 @@ class SharedFolders {
   /// For calls that name them by handle. HGCM_ERR_INVALID_HANDLE, HGCM_ERR_ACCESS_DENIED, ...
   Result<std::shared_ptr<OpenObject>> object(const Request& request, std::size_t root_parameter,
                                              std::size_t handle_parameter) const;
+  /// What a READ and a WRITE ask for; their count is 0 from here on until they say otherwise.
+  struct Transfer {
+    std::shared_ptr<OpenObject> object;
+    service::Pages memory;
+    std::uint64_t offset;  ///< bytes
+    std::uint32_t wanted;  ///< bytes, no more than `memory` has
+  };
+  Result<Transfer> transfer(Request& request) const;
 
   Status add_mapping(Bytes path, Bytes name, std::uint32_t flags, Bytes mount_point,
                      std::optional<std::uint32_t> policy);
