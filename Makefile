@@ -56,7 +56,8 @@ SAN_FLAGS := $(NO_TSAN_WARNING) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-reco
 COMMON_FLAGS = $(OPT) -fPIC -pthread -fvisibility=hidden $(HARDENING) $(WARNINGS) $(INCLUDES) $(DEFINES) $(SAN_FLAGS)
 ALL_CFLAGS = -std=c11 $(COMMON_FLAGS) $(CFLAGS)
 ALL_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden $(COMMON_FLAGS) $(CXX_WARNINGS) $(CXXFLAGS)
-ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
+# Some thirty large programs: lld takes a quarter of the time.
+ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_FLAGS) $(if $(FUZZ),-fuse-ld=lld) $(LDFLAGS)
 
 # Objects depend on this file, which changes only when the command line of the compiler does.
 FLAGS_STAMP := $(B)/.flags

@@ -165,7 +165,7 @@ class Machine:
         # A kernel that checks itself needs as much again for that.
         memory = settings.memory * (2 if settings.patience > 1 else 1)
         arguments = ["console=ttyS0", "loglevel=5", "panic=-1", "mitigations=off",
-                     "no_timer_check", "initcall_blacklist=jent_mod_init",
+                     "no_timer_check", "initcall_blacklist=jent_mod_init", "cryptomgr.notests",
                      "rcupdate.rcu_cpu_stall_timeout=120", "panic_print=0x41", "printk.devkmsg=on"]
         if settings.driver:
             arguments.append("vm.driver=vboxguest")
