@@ -28,13 +28,13 @@ $(call test_program,fs-exercise,$(sort $(wildcard tests/vm/programs/fs_*.cpp)),,
 endif
 
 # A Debian root file system, for guests whose root is a directory of the host.
-build/vm/debian-root/.packages: tests/vm/fetch-root
+build/vm/debian-root/.packages: tests/vm/fetch-root | build/.deps-vm
 	$(Q)tests/vm/fetch-root
 	@touch $@
 
 # VirtualBox's guest programs come from Debian unstable, which may lack them for a while: then the cases
 # that try them say so and are skipped.
-build/vm/guest-utils/version: tests/vm/fetch-guest-utils
+build/vm/guest-utils/version: tests/vm/fetch-guest-utils | build/.deps-vm
 	$(Q)tests/vm/fetch-guest-utils || echo "  VirtualBox's guest programs are left out"
 
 .PHONY: demo vm-deps vm-test vm-shell
