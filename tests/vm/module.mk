@@ -46,10 +46,14 @@ vm-deps: build/.deps-vm build/.deps-kmod ## Fetch QEMU and the guests' kernels i
 vm-test: build/.deps-vm build/.deps-kmod ## Run the guest tests (VM_ARGS="--kernel 6.1 --modules ours CASE")
 	$(Q)tests/vm/run $(VM_ARGS)
 
-# The driver's own cases, with the liar and random ioctls for a while, on the kernel that checks itself;
-# with coverage. VM_EXERCISE_SECONDS=600 for the long form. Building that kernel takes its time.
-.PHONY: debug-kernel-test
-debug-kernel-test: build/.deps-vm build/.deps-kmod ## Test the driver on a kernel with KASAN, lockdep, kmemleak, fault injection
+.PHONY: debug-kernel debug-kernel-test
+# Takes its time; build/vm/kernels keeps it.
+debug-kernel: build/.deps-build ## Build a kernel with KASAN, lockdep, UBSAN, kmemleak and fault injection
+	$(Q)tests/vm/debug-kernel
+
+# The driver's own cases, with the liar and random ioctls for a while, with coverage.
+# VM_EXERCISE_SECONDS=600 for the long form.
+debug-kernel-test: build/.deps-vm build/.deps-kmod ## Test the driver on that kernel
 	$(Q)tests/kmod/coverage "$$(tests/vm/debug-kernel | tail -n 1)" driver-probe module-reload kmod-ioctl \
 		kmod-events ioctl-matrix kmod-interrupts kmod-kernel-clients kmod-unbind killed-mid-call \
 		mmio-requests hot-unplug power adversary ioctl-exerciser
