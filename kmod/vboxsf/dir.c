@@ -587,8 +587,7 @@ static int vboxsf_dir_fsync(struct file *file, loff_t start, loff_t end, int dat
 		return PTR_ERR(handle) == -ESTALE ? 0 : PTR_ERR(handle);
 	ret = vboxsf_shfl_flush(handle);
 	vboxsf_handle_put(handle);
-	/* Hosts that are no POSIX systems cannot do that for directories. */
-	return ret == -EINTR || ret == -EIO || ret == -ENOSPC ? ret : 0;
+	return ret;
 }
 
 const struct file_operations vboxsf_dir_fops = {

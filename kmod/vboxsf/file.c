@@ -444,13 +444,9 @@ static int vboxsf_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 		handle = ((struct vboxsf_file *)file->private_data)->handle;
 		vboxsf_handle_get(handle);
 	}
-	if (!ret && !sb_rdonly(inode->i_sb)) {
+	/* A handle that only reads flushes what others have written. */
+	if (!ret && !sb_rdonly(inode->i_sb))
 		ret = vboxsf_shfl_flush(handle);
-		/* What others have written is flushed through it where the host can do that. */
-		if (!(handle->flags & SHFL_CF_WRITE) && ret != -EINTR && ret != -EIO &&
-		    ret != -ENOSPC)
-			ret = 0;
-	}
 	vboxsf_handle_put(handle);
 	error = file_check_and_advance_wb_err(file);
 	return ret ? ret : error;

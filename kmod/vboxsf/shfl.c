@@ -429,17 +429,21 @@ int vboxsf_shfl_info(struct vboxsf_handle *handle, u32 flags, struct shfl_info *
 }
 
 /**
- * vboxsf_shfl_flush() - FLUSH: bring a file to the host's disk.
+ * vboxsf_shfl_flush() - FLUSH: bring a file or directory to the host's disk.
  * @handle:	Handle.
  *
  * Context: Process context, sleeps; killable.
- * Return: 0 or an error.
+ * Return: 0 or an error. Through a handle that cannot write only what a disk or a signal says is an
+ * error: hosts that are no POSIX systems flush nothing through those.
  */
 int vboxsf_shfl_flush(struct vboxsf_handle *handle)
 {
 	struct vmmdev_hgcm_function_parameter parms[2];
+	int ret = call_handle(handle, SHFL_FN_FLUSH, parms, 2);
 
-	return call_handle(handle, SHFL_FN_FLUSH, parms, 2);
+	if (handle->flags & SHFL_CF_WRITE || ret == -EINTR || ret == -EIO || ret == -ENOSPC)
+		return ret;
+	return 0;
 }
 
 /**
