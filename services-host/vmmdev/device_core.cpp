@@ -93,16 +93,19 @@ void DeviceCore::submit_trapped(GuestAddress address) noexcept {
   if (ring.in_use()) {
     // What came earlier is first: the driver may be about to cancel it, or wants its answer now.
     // Another thread may be at it; then this waits for that one.
-    take_ring();
-    if (address == 0) return;
+    take_ring(address == 0 ? Submission::kicked : Submission::ring);
+    if (address == 0) {
+      hgcm->hold_kicked();
+      return;
+    }
   }
   submit(address, Submission::trapped);
 }
 
-void DeviceCore::take_ring() noexcept {
-  ring.take([this](GuestAddress address) {
+void DeviceCore::take_ring(Submission how) noexcept {
+  ring.take([this, how](GuestAddress address) {
     counters.ring_submissions.add();
-    submit(address, Submission::ring);
+    submit(address, how);
   });
 }
 
@@ -128,7 +131,7 @@ void DeviceCore::process(GuestAddress address, const RequestHeader& header,
     outcome = Outcome(HGCM_ERR_NO_MEMORY, WriteBack::header);
   }
   if (outcome.status.failed()) counters.requests_refused.add();
-  if (submission == Submission::ring && outcome.write_back != WriteBack::nothing) {
+  if (of_ring(submission) && outcome.write_back != WriteBack::nothing) {
     // The driver takes the request back as soon as it sees the status.
     const auto code = static_cast<std::uint32_t>(outcome.status.code());
     static_cast<void>(memory.store_release(address + wire::header::kStatus, code));
@@ -159,7 +162,7 @@ Outcome DeviceCore::dispatch(GuestAddress address, const RequestHeader& header, 
 
   const auto type = load_field<std::uint32_t>(header, wire::header::kType);
   // The answers to others are in their bodies, which a driver could see before they are whole.
-  if (submission == Submission::ring && type != wire::kHgcmCall32 && type != wire::kHgcmCall64) {
+  if (of_ring(submission) && type != wire::kHgcmCall32 && type != wire::kHgcmCall64) {
     return Outcome(HGCM_ERR_NOT_SUPPORTED, WriteBack::header);
   }
   const RequestHandler* handler = dispatcher.find(type);

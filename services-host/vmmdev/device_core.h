@@ -64,7 +64,7 @@ struct DeviceCore {
   /// A write to the request register.
   void submit_trapped(GuestAddress address) noexcept;
   /// Submits what is in the ring.
-  void take_ring() noexcept;
+  void take_ring(Submission how = Submission::ring) noexcept;
   /// Submits a pending HGCM command once more, from guest memory. One that turns out to be done
   /// already, or that cannot be submitted, is announced to the guest.
   void resubmit(GuestAddress address) noexcept;

@@ -162,7 +162,7 @@ Outcome HgcmTransport::connect(const Request& request, std::uint32_t requestor) 
       self.services_.disconnect(client, [](Status) {});
     }
   });
-  hold(*command);
+  hold(command);
   return Outcome(HGCM_INF_HGCM_ASYNC_EXECUTE, WriteBack::nothing);
 }
 
@@ -185,7 +185,7 @@ Outcome HgcmTransport::disconnect(const Request& request) {
   }
   services_.disconnect(client,
                        [command](Status status) { command->transport->finish(*command, status); });
-  hold(*command);
+  hold(command);
   return Outcome(HGCM_INF_HGCM_ASYNC_EXECUTE, WriteBack::nothing);
 }
 
@@ -220,7 +220,7 @@ Outcome HgcmTransport::call(const Request& request, std::uint32_t requestor,
 
   if (const Status accepted = services_.call(client, command); accepted.failed()) {
     // The driver may have seen the acceptance in the ring: then it expects an end.
-    if (command->submission != Submission::ring) return refuse(*command, accepted);
+    if (!of_ring(command->submission)) return refuse(*command, accepted);
     finish(*command, accepted);
     return Outcome(HGCM_INF_HGCM_ASYNC_EXECUTE, WriteBack::nothing);
   }
@@ -233,7 +233,7 @@ Outcome HgcmTransport::call(const Request& request, std::uint32_t requestor,
   }
   // A cancel that came before could not tell the service.
   if (cancelled) services_.cancel(client, command);
-  hold(*command);
+  hold(command);
   return Outcome(HGCM_INF_HGCM_ASYNC_EXECUTE, WriteBack::nothing);
 }
 
@@ -264,13 +264,36 @@ Outcome HgcmTransport::refuse(HgcmCommand& command, Status status) {
   return status;
 }
 
-void HgcmTransport::hold(HgcmCommand& command) {
-  if (command.submission == Submission::ring) return;  // nobody waits in a register write
-  if (command.submission == Submission::again) {
-    // Nor here: done already or not, the guest is told by the event.
-    if (command.hold.wait({})) events_.signal(wire::kEventHgcm);
-    return;
+void HgcmTransport::hold(const std::shared_ptr<HgcmCommand>& command) {
+  switch (command->submission) {
+    case Submission::ring:
+      return;  // nobody waits in a register write
+    case Submission::again:
+      // Nor here: done already or not, the guest is told by the event.
+      if (command->hold.wait({})) events_.signal(wire::kEventHgcm);
+      return;
+    case Submission::kicked:
+      // Not now, with the ring locked: whoever is to complete it may be about to look there.
+      if (watched(*command)) {
+        const std::lock_guard lock(mutex_);
+        kicked_ = command;
+      }
+      return;
+    case Submission::trapped:
+      wait_for(*command);
   }
+}
+
+void HgcmTransport::hold_kicked() {
+  std::shared_ptr<HgcmCommand> command;
+  {
+    const std::lock_guard lock(mutex_);
+    command = std::exchange(kicked_, nullptr);
+  }
+  if (command != nullptr) wait_for(*command);
+}
+
+void HgcmTransport::wait_for(HgcmCommand& command) {
   const auto bound = policy_.bound(command.key);
   if (command.hold.wait(bound)) {
     if (command.type == wire::kHgcmCall32 || command.type == wire::kHgcmCall64) {
@@ -302,8 +325,10 @@ Status HgcmTransport::finish(HgcmCommand& command, Status status) {
   }
   policy_.completed(command.key, Clock::now() - command.start);
   write_completion(command, status);
-  const bool seen =
-      command.submission == Submission::ring ? watched(command) : command.hold.finish();
+  // Whoever kicked may be another one than whose command this is.
+  bool seen = of_ring(command.submission) && watched(command);
+  const bool held = command.hold.finish();
+  if (!of_ring(command.submission)) seen = held;
   if (!seen) events_.signal(wire::kEventHgcm);
   {
     const std::lock_guard lock(mutex_);

@@ -44,6 +44,10 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   Outcome disconnect(const Request& request);
   Outcome call(const Request& request, std::uint32_t requestor, std::size_t parameter_bytes);
 
+  /// Waits a moment for the last of the calls that were taken from the ring by a kick, if its
+  /// driver watches it: a processor that waits in the register write lets the service have its own.
+  void hold_kicked();
+
   /// Requests 64 and 65: HGCM_INF_SUCCESS, and nothing will ever be written for the command at
   /// `address`; or HGCM_ERR_NOT_FOUND.
   Status cancel(GuestAddress address);
@@ -68,7 +72,8 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
 
   [[nodiscard]] bool enter(const std::shared_ptr<HgcmCommand>& command);
   [[nodiscard]] Outcome refuse(HgcmCommand& command, Status status);
-  void hold(HgcmCommand& command);
+  void hold(const std::shared_ptr<HgcmCommand>& command);
+  void wait_for(HgcmCommand& command);
   [[nodiscard]] bool watched(const HgcmCommand& command) noexcept;
   Status finish(HgcmCommand& command, Status status);
   void drop(HgcmCommand& command) noexcept;
@@ -87,8 +92,9 @@ class HgcmTransport : public std::enable_shared_from_this<HgcmTransport> {
   mutable std::mutex mutex_;
   std::condition_variable quiet_;
   std::unordered_map<GuestAddress, std::shared_ptr<HgcmCommand>> pending_;
-  std::uint64_t sequence_ = 0;   // of the last command
-  std::uint32_t finishing_ = 0;  // completions that write to the guest now
+  std::shared_ptr<HgcmCommand> kicked_;  // for hold_kicked()
+  std::uint64_t sequence_ = 0;           // of the last command
+  std::uint32_t finishing_ = 0;          // completions that write to the guest now
   /// Hash of the service's name, for the policy.
   std::unordered_map<host::ClientId, std::uint32_t> clients_;
 };

@@ -53,8 +53,13 @@ struct RequestBlock {
 enum class Submission {
   trapped,  ///< with a vCPU that waits in a register write
   ring,     ///< by the submission ring
+  kicked,   ///< by the ring, which a vCPU that waits in a register write had looked at
   again,    ///< after a restore, or because its end went into a saved state
 };
+
+constexpr bool of_ring(Submission submission) noexcept {
+  return submission == Submission::ring || submission == Submission::kicked;
+}
 
 class Request {
  public:

@@ -14,13 +14,17 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace hgcm::vmmdev::test {
 
 struct Fixture {
+  Fixture() : Fixture(Machine::Options{}) {}
+  explicit Fixture(Machine::Options options) : machine(services, std::move(options)) {}
+
   FakeServices fake;
   host::ServiceHost services{{}};
-  Machine machine{services};
+  Machine machine;
 
   std::span<std::byte> guest(GuestAddress address, std::size_t size) {
     return machine.memory.at(address, size);

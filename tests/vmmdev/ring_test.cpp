@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint32_t kHgcm = wire::kEventHgcm;
 
 struct RingFixture : Fixture {
-  RingFixture() {
+  explicit RingFixture(Machine::Options options = {}) : Fixture(std::move(options)) {
     machine.line.msi = true;
     use(VMMDEV_EXT_F_EVENT_WORD | VMMDEV_EXT_F_RING);
   }
@@ -302,6 +302,87 @@ BOOST_AUTO_TEST_CASE(each_call_is_seen_by_watching_or_by_event) {
   }
   stop = true;
   service.join();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+/// Waits for the service as long as a test lives.
+struct PatientRing : RingFixture {
+  PatientRing() : RingFixture({.config = {.max_hold = std::chrono::seconds(60)}}) {}
+
+  GuestRequest watched_call(GuestAddress at = Machine::kRequest) {
+    auto request = call(at);
+    request.set(wire::header::kReserved, VMMDEV_EXT_WATCHED);
+    return request;
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(ring_kick, PatientRing)
+
+BOOST_AUTO_TEST_CASE(kick_waits_for_the_call_that_its_driver_watches) {
+  std::thread service;
+  fake.on_call = [&](auto, FakeServices::Call taken) {
+    service = std::thread([taken] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      taken->complete(HGCM_INF_SUCCESS);
+    });
+    return Status(HGCM_INF_SUCCESS);
+  };
+  const auto request = watched_call();
+  put(request);
+  kick();
+  BOOST_TEST(request.done());
+  BOOST_TEST(machine.event_word() == 0U);
+  BOOST_TEST(counters().hgcm_calls_inline == 1U);
+  service.join();
+}
+
+BOOST_AUTO_TEST_CASE(kick_does_not_wait_for_a_call_that_nobody_watches) {
+  const auto request = call();
+  put(request);
+  kick();
+  BOOST_TEST(!request.done());
+  fake.take_call()->complete(HGCM_INF_SUCCESS);
+  BOOST_TEST(machine.event_word() == kHgcm);
+}
+
+BOOST_AUTO_TEST_CASE(kick_that_waits_lets_others_look_at_the_ring) {
+  std::thread service;
+  fake.on_call = [&](auto, FakeServices::Call taken) {
+    if (taken->function == 7) {
+      service = std::thread([&, taken] {
+        // Only what comes through the ring now lets it go on.
+        put(machine.call_request(1, 8, {}, Machine::kSecond));
+        look();
+        taken->complete(HGCM_INF_SUCCESS);
+      });
+    }
+    return Status(HGCM_INF_SUCCESS);
+  };
+  const auto request = watched_call();
+  put(request);
+  kick();
+  BOOST_TEST(request.done());
+  service.join();
+  BOOST_TEST(counters().ring_submissions == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(kick_ends_when_the_call_it_waits_for_is_cancelled) {
+  std::thread other;
+  const auto request = watched_call();
+  fake.on_call = [&](auto, auto) {
+    other = std::thread([&] { (void)machine.cancel2(request.address); });
+    return Status(HGCM_INF_SUCCESS);
+  };
+  put(request);
+  kick();
+  other.join();
+  BOOST_TEST(!request.done());
+  BOOST_TEST(fake.cancelled.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -27,13 +27,14 @@
  *  - The device looks at the ring on its own only while ring_polling is not 0. After the store the
  *    driver reads ring_polling (with a full barrier in between); when it is 0, or when the device
  *    does not answer soon, the driver writes 0 to a request register. Whatever is written there,
- *    the device first takes what is in the ring.
+ *    the device first takes what is in the ring. A write of 0 that brings a call which is watched
+ *    (below) may last until that is done, for a moment.
  *  - The device answers a submission by storing the header's rc once: VINF_HGCM_ASYNC_EXECUTE if it
  *    accepted the call, which then completes like any other, or the reason of its refusal. Of a
  *    refused request it writes nothing else. The driver does not touch the request until rc has
  *    changed from what it stored there before.
  *  - A driver that watches DONE itself for a while stores VMMDEV_EXT_WATCHED in the header's
- *    reserved1 before it submits. The device reads it once after it has stored DONE, with a full
+ *    reserved1 before it submits. The device reads it after it has stored DONE, with a full
  *    barrier in between, and then raises no event. A driver that stops watching stores 0 and looks
  *    at DONE once more, with a full barrier in between.
  *  - At start the driver takes ring_tail for its ring_head. The device ignores a ring whose
