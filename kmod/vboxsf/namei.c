@@ -390,6 +390,40 @@ static int vboxsf_symlink(struct vboxsf_idmap *idmap, struct inode *dir, struct 
 	return 0;
 }
 
+static int vboxsf_link(struct dentry *old_dentry, struct inode *dir, struct dentry *dentry)
+{
+	struct vboxsf_sb *sbi = VBOXSF_SB(dir->i_sb);
+	struct inode *inode = d_inode(old_dentry);
+	u64 change = vboxsf_inode_change(inode);
+	struct shfl_info info;
+	int ret;
+
+	if (!(sbi->features & SHFL_EXT_FEATURE_LINKS))
+		return -EOPNOTSUPP;
+	if (dentry->d_name.len > NAME_MAX)
+		return -ENAMETOOLONG;
+	ret = vboxsf_shfl_link(sbi, old_dentry, dentry, &info);
+	if (ret == -EEXIST)
+		d_drop(dentry);
+	if (ret == -ENOENT)
+		vboxsf_entry_expire(old_dentry);
+	if (ret)
+		return ret;
+	vboxsf_dir_changed(dir);
+	vboxsf_inode_own_meta(inode, false);
+	if (!vboxsf_inode_same(inode, &info)) {
+		/* Somebody on the host has put something else there: the new name is of that. */
+		vboxsf_entry_expire(old_dentry);
+		d_drop(dentry);
+		return 0;
+	}
+	vboxsf_inode_update(inode, &info, change);
+	ihold(inode);
+	d_instantiate(dentry, inode);
+	vboxsf_entry_fresh(dentry);
+	return 0;
+}
+
 static int remove(struct inode *dir, struct dentry *dentry, u32 flags)
 {
 	struct inode *inode = d_inode(dentry);
@@ -486,6 +520,7 @@ const struct inode_operations vboxsf_dir_iops = {
 	.create = vboxsf_create,
 	.mkdir = vboxsf_mkdir,
 	.symlink = vboxsf_symlink,
+	.link = vboxsf_link,
 	.unlink = vboxsf_unlink,
 	.rmdir = vboxsf_rmdir,
 	.rename = vboxsf_rename,

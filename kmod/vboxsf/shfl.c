@@ -8,6 +8,7 @@
  */
 #include <linux/dcache.h>
 #include <linux/slab.h>
+#include <openhgcm/shfl_ext.h>
 
 #include "vboxsf.h"
 
@@ -542,6 +543,28 @@ out:
 	return ret;
 }
 
+/*
+ * SYMLINK or LINK: of two texts, the attributes of what was made. A share that does not want the
+ * former says that it is read-only.
+ */
+static int make_link(struct vboxsf_sb *sbi, u32 function, struct vboxsf_req *a,
+		     struct vboxsf_req *b, struct shfl_info *info)
+{
+	struct vmmdev_hgcm_function_parameter parms[4];
+	int ret;
+
+	memset(&a->info, 0, sizeof(a->info));
+	vboxsf_set_path(&parms[1], a);
+	vboxsf_set_path(&parms[2], b);
+	vboxsf_set_buffer(&parms[3], VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL_OUT, &a->info,
+			  sizeof(a->info));
+	ret = call_path(sbi, function, parms, 4);
+	if (!ret && !vboxsf_info_valid(&a->info))
+		ret = -EIO;
+	*info = a->info;
+	return ret == -EROFS ? -EPERM : ret;
+}
+
 /**
  * vboxsf_shfl_symlink() - SYMLINK.
  * @sbi:	Mount.
@@ -555,7 +578,6 @@ out:
 int vboxsf_shfl_symlink(struct vboxsf_sb *sbi, struct dentry *dentry, const char *target,
 			struct shfl_info *info)
 {
-	struct vmmdev_hgcm_function_parameter parms[4];
 	struct vboxsf_req *a = vboxsf_req_alloc(), *b = vboxsf_req_alloc();
 	int ret = -ENOMEM;
 
@@ -564,19 +586,37 @@ int vboxsf_shfl_symlink(struct vboxsf_sb *sbi, struct dentry *dentry, const char
 	ret = vboxsf_req_path(a, sbi, dentry);
 	if (!ret)
 		ret = vboxsf_req_text(b, sbi, target);
-	if (ret)
+	if (!ret)
+		ret = make_link(sbi, SHFL_FN_SYMLINK, a, b, info);
+out:
+	vboxsf_req_free(a);
+	vboxsf_req_free(b);
+	return ret;
+}
+
+/**
+ * vboxsf_shfl_link() - LINK, of hosts that have SHFL_EXT_FEATURE_LINKS.
+ * @sbi:	Mount.
+ * @from:	A name of what gets another one.
+ * @to:		The new name.
+ * @info:	Where the attributes of @to are stored.
+ *
+ * Context: Process context, sleeps; killable.
+ * Return: 0, -EOPNOTSUPP (the host's file system has no links) or another error.
+ */
+int vboxsf_shfl_link(struct vboxsf_sb *sbi, struct dentry *from, struct dentry *to,
+		     struct shfl_info *info)
+{
+	struct vboxsf_req *a = vboxsf_req_alloc(), *b = vboxsf_req_alloc();
+	int ret = -ENOMEM;
+
+	if (!a || !b)
 		goto out;
-	memset(&a->info, 0, sizeof(a->info));
-	vboxsf_set_path(&parms[1], a);
-	vboxsf_set_path(&parms[2], b);
-	vboxsf_set_buffer(&parms[3], VMMDEV_HGCM_PARM_TYPE_LINADDR_KERNEL_OUT, &a->info,
-			  sizeof(a->info));
-	ret = call_path(sbi, SHFL_FN_SYMLINK, parms, 4);
-	if (!ret && !vboxsf_info_valid(&a->info))
-		ret = -EIO;
-	if (ret == -EROFS)
-		ret = -EPERM;
-	*info = a->info;
+	ret = vboxsf_req_path(a, sbi, from);
+	if (!ret)
+		ret = vboxsf_req_path(b, sbi, to);
+	if (!ret)
+		ret = make_link(sbi, SHFL_EXT_FN_LINK, a, b, info);
 out:
 	vboxsf_req_free(a);
 	vboxsf_req_free(b);

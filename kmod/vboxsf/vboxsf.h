@@ -381,6 +381,8 @@ int vboxsf_shfl_remove(struct vboxsf_sb *sbi, struct dentry *dentry, u32 flags);
 int vboxsf_shfl_rename(struct vboxsf_sb *sbi, struct dentry *from, struct dentry *to, u32 flags);
 int vboxsf_shfl_symlink(struct vboxsf_sb *sbi, struct dentry *dentry, const char *target,
 			struct shfl_info *info);
+int vboxsf_shfl_link(struct vboxsf_sb *sbi, struct dentry *from, struct dentry *to,
+		     struct shfl_info *info);
 int vboxsf_shfl_readlink(struct vboxsf_sb *sbi, struct dentry *dentry, char *buffer, u32 size);
 int vboxsf_shfl_volume(struct vboxsf_sb *sbi, struct shfl_volume *volume);
 int vboxsf_shfl_copy(struct vboxsf_handle *from, u64 from_pos, struct vboxsf_handle *to,

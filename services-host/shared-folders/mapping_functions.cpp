@@ -165,7 +165,7 @@ Job SharedFolders::query_map_info(Request& request) {
 }
 
 Job SharedFolders::query_features(Request& request) {
-  request.out64(0) = kFeatureWriteUpdatesOffset | SHFL_EXT_FEATURE_CHANGES;
+  request.out64(0) = kFeatureWriteUpdatesOffset | SHFL_EXT_FEATURE_CHANGES | SHFL_EXT_FEATURE_LINKS;
   request.out32(1) = kLastFunction;
   return HGCM_INF_SUCCESS;
 }

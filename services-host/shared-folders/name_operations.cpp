@@ -47,6 +47,25 @@ int rename_to_new(const Place& from, const Place& to) {
   return ::renameat(from.directory(), from.name(), to.directory(), to.name()) == 0 ? 0 : errno;
 }
 
+Result<std::string> target_of(const Place& place) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t size = ::readlinkat(place.directory(), place.name(), target.data(), target.size());
+  if (size < 0) {
+    return failure(errno == EINVAL ? Status(HGCM_ERR_NOT_SYMLINK) : to_status(errno));
+  }
+  target.resize(static_cast<std::size_t>(size));
+  return target;
+}
+
+/// What was just made there.
+Status describe(const Place& place, ObjectInfo& info) {
+  const auto status = status_of_entry(place.directory(), place.name());
+  if (status) {
+    info = make_info(*status, place.name());
+  }
+  return status ? Status() : to_status(status.error());
+}
+
 }  // namespace
 
 Status remove(const Access& access, std::string path, std::uint32_t flags) {
@@ -120,14 +139,7 @@ Result<std::string> read_link(const Access& access, std::string path) {
   if (place->is_root()) {
     return failure(HGCM_ERR_NOT_SYMLINK);
   }
-  std::string target(PATH_MAX, '\0');
-  const ssize_t size =
-      ::readlinkat(place->directory(), place->name(), target.data(), target.size());
-  if (size < 0) {
-    return failure(errno == EINVAL ? Status(HGCM_ERR_NOT_SYMLINK) : to_status(errno));
-  }
-  target.resize(static_cast<std::size_t>(size));
-  return target;
+  return target_of(*place);
 }
 
 Status make_link(const Access& access, std::string path, const std::string& target,
@@ -143,11 +155,44 @@ Status make_link(const Access& access, std::string path, const std::string& targ
   if (::symlinkat(target.c_str(), place->directory(), place->name()) != 0) {
     return to_status(errno);
   }
-  const auto status = status_of_entry(place->directory(), place->name());
-  if (status) {
-    info = make_info(*status, place->name());
+  return describe(*place, info);
+}
+
+Status make_hard_link(const Access& access, std::string from, std::string to, ObjectInfo& info) {
+  if (!access.share->writable()) {
+    return HGCM_ERR_WRITE_PROTECT;
   }
-  return status ? Status() : to_status(status.error());
+  const auto source = place_of(access, host_path(access, std::move(from), LastName::kExisting));
+  if (!source) {
+    return source.error();
+  }
+  to = host_path(access, std::move(to), LastName::kAsGiven);
+  const auto destination = place_of(access, to);
+  if (!destination) {
+    return destination.error();
+  }
+  const auto status = status_of_entry(source->directory(), source->name());
+  if (!status) {
+    return to_status(status.error());
+  }
+  if (S_ISDIR(status->stx_mode)) {
+    return HGCM_ERR_IS_A_DIRECTORY;
+  }
+  if (S_ISLNK(status->stx_mode)) {
+    const auto target = target_of(*source);
+    if (!target) {
+      return target.error();
+    }
+    if (!access.share->allows_link(to, *target)) {
+      return HGCM_ERR_WRITE_PROTECT;
+    }
+  }
+  if (::linkat(source->directory(), source->name(), destination->directory(), destination->name(),
+               0) != 0) {
+    // A file system without links, one that has as many as it can, or a rule of the host's.
+    return errno == EPERM || errno == EMLINK ? Status(HGCM_ERR_NOT_SUPPORTED) : to_status(errno);
+  }
+  return describe(*destination, info);
 }
 
 }  // namespace hgcm::shfl

@@ -30,6 +30,10 @@ Result<std::string> read_link(const Access& access, std::string path);
 Status make_link(const Access& access, std::string path, const std::string& target,
                  ObjectInfo& info);
 
+/// Gives what is at `from`, which must not be a directory, a second name. A link is taken for
+/// itself, and only where make_link() could make it.
+Status make_hard_link(const Access& access, std::string from, std::string to, ObjectInfo& info);
+
 }  // namespace hgcm::shfl
 
 #endif

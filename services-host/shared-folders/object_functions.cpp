@@ -541,6 +541,32 @@ Job SharedFolders::symlink(Request& request) {
   return job;
 }
 
+Job SharedFolders::hard_link(Request& request) {
+  const auto buffer = request.buffer(3).bytes();
+  if (buffer.size() != sizeof(ObjectInfo)) {
+    return HGCM_ERR_INVALID_PARAMETER;
+  }
+  auto from = request.path(1);
+  auto to = request.path(2);
+  if (!from || !to) {
+    return from ? to.error() : from.error();
+  }
+  auto access = this->access(request.client, request.u32(0));
+  if (!access) {
+    return access.error();
+  }
+  Job job(access->share, [access = *access, from = *from, to = *to, buffer] {
+    ObjectInfo info{};
+    const Status status = make_hard_link(access, from, to, info);
+    if (status.ok()) {
+      std::memcpy(buffer.data(), &info, sizeof info);
+    }
+    return status;
+  });
+  job.changes(request.u32(0), std::move(*from)).changes(request.u32(0), std::move(*to));
+  return job;
+}
+
 Job SharedFolders::set_file_size(Request& request) {
   const auto object = this->object(request, 0, 1);
   if (!object) {

@@ -81,6 +81,7 @@ const SharedFolders::GuestFunctionEntry SharedFolders::kFunctions[] = {
     {SHFL_EXT_FN_UNWATCH, "uu", true, &SharedFolders::unwatch},
     {SHFL_EXT_FN_WAIT_CHANGES, "upu", true, nullptr},
     {SHFL_EXT_FN_CANCEL_WAIT, "u", true, &SharedFolders::cancel_wait},
+    {SHFL_EXT_FN_LINK, "uppp", true, &SharedFolders::hard_link},
 };
 
 Result<std::string> Request::path(std::size_t i) const {

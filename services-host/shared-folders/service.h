@@ -119,7 +119,8 @@ class SharedFolders {
                               function(SHFL_EXT_FN_WATCH, &SharedFolders::call),
                               function(SHFL_EXT_FN_UNWATCH, &SharedFolders::call),
                               function(SHFL_EXT_FN_WAIT_CHANGES, &SharedFolders::call),
-                              function(SHFL_EXT_FN_CANCEL_WAIT, &SharedFolders::call));
+                              function(SHFL_EXT_FN_CANCEL_WAIT, &SharedFolders::call),
+                              function(SHFL_EXT_FN_LINK, &SharedFolders::call));
   }
 
  public:
@@ -214,6 +215,7 @@ class SharedFolders {
   Job flush(Request& request);
   Job read_link(Request& request);
   Job symlink(Request& request);
+  Job hard_link(Request& request);
   Job set_file_size(Request& request);
   Job copy_file(Request& request);
   Job copy_file_part(Request& request);

@@ -243,7 +243,9 @@ class Run {
       case 'x':
         return Parm::of_type(input_.byte());
       default:
-        return Parm::buffer(function == kSymlink ? sizeof(ObjectInfo) : input_.number() % 5000);
+        return Parm::buffer(function == kSymlink || function == SHFL_EXT_FN_LINK
+                                ? sizeof(ObjectInfo)
+                                : input_.number() % 5000);
     }
   }
 
@@ -285,7 +287,8 @@ class Run {
                                       {SHFL_EXT_FN_WATCH, "rsfu"},
                                       {SHFL_EXT_FN_UNWATCH, "ru"},
                                       {SHFL_EXT_FN_WAIT_CHANGES, "rpu"},
-                                      {SHFL_EXT_FN_CANCEL_WAIT, "r"}};
+                                      {SHFL_EXT_FN_CANCEL_WAIT, "r"},
+                                      {SHFL_EXT_FN_LINK, "rssp"}};
     const Line& line = kLines[input_.byte() % std::size(kLines)];
     std::vector<Parm> parms;
     for (const char type : line.types) {

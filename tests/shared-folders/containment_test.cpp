@@ -99,6 +99,8 @@ BOOST_FIXTURE_TEST_CASE(dots_lead_nowhere_above, Hostile) {
     BOOST_CHECK_EQUAL(remove(path), HGCM_ERR_INVALID_NAME);
     BOOST_CHECK_EQUAL(rename("/sub", path, kRenameDirectory), HGCM_ERR_INVALID_NAME);
     BOOST_CHECK_EQUAL(rename(path, "/x", kRenameDirectory), HGCM_ERR_INVALID_NAME);
+    BOOST_CHECK_EQUAL(hard_link("/sub/secret", path).status, HGCM_ERR_INVALID_NAME);
+    BOOST_CHECK_EQUAL(hard_link(path, "/x").status, HGCM_ERR_INVALID_NAME);
   }
 }
 
@@ -116,6 +118,8 @@ BOOST_FIXTURE_TEST_CASE(links_lead_nowhere_outside, Hostile) {
       BOOST_CHECK_NE(rename(path, "/taken", kRenameFile), 0);
       BOOST_CHECK_NE(rename("/sub/secret", path, kRenameFile | kRenameReplace), 0);
       BOOST_CHECK_NE(symlink(path, "x"), 0);
+      BOOST_CHECK_NE(hard_link(path, "/taken").status, 0);
+      BOOST_CHECK_NE(hard_link("/sub/secret", path).status, 0);
       BOOST_CHECK_EQUAL(create(path, kCreateIfNew | kReadWrite).handle, kNilHandle);
     }
   }
@@ -149,6 +153,9 @@ BOOST_FIXTURE_TEST_CASE(subtree_lets_links_be_made_that_stay_inside, Subtree) {
   BOOST_CHECK_EQUAL(symlink("/a/ok", "../b"), 0);
   BOOST_CHECK_EQUAL(symlink("/up", "../x"), HGCM_ERR_WRITE_PROTECT);
   BOOST_CHECK_EQUAL(symlink("/abs", "/etc"), HGCM_ERR_WRITE_PROTECT);
+  // Nor by a second name of one that stayed inside where it was.
+  BOOST_CHECK_EQUAL(hard_link("/a/ok", "/out").status, HGCM_ERR_WRITE_PROTECT);
+  BOOST_CHECK_EQUAL(hard_link("/a/ok", "/a/also").status, 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(relative_lets_only_relative_links_be_made, Relative) {

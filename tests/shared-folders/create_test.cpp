@@ -239,6 +239,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_changes_by_handles_of_a_read_only_share, ReadOnl
   BOOST_CHECK_EQUAL(remove("/file"), refused);
   BOOST_CHECK_EQUAL(rename("/file", "/other", kRenameFile), refused);
   BOOST_CHECK_EQUAL(symlink("/link", "file"), refused);
+  BOOST_CHECK_EQUAL(hard_link("/file", "/link").status, refused);
   BOOST_CHECK_EQUAL(read(handle, 0, 100), "contents");
   BOOST_CHECK_EQUAL(close(handle), 0);
 }

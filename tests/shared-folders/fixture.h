@@ -5,6 +5,7 @@
 #ifndef HGCM_TESTS_SHARED_FOLDERS_FIXTURE_H
 #define HGCM_TESTS_SHARED_FOLDERS_FIXTURE_H
 
+#include <openhgcm/shfl_ext.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -339,6 +340,18 @@ struct Service {
         .call(kClient, kSymlink, Parm::u32(root), text_parm(path), text_parm(target),
               Parm::buffer(sizeof(ObjectInfo)))
         ->wait();
+  }
+  struct Linked {
+    std::int32_t status = 0;
+    PlainInfo info;
+  };
+  Linked hard_link(std::string_view from, std::string_view to) {
+    const CallPtr call = host.call(kClient, SHFL_EXT_FN_LINK, Parm::u32(root), text_parm(from),
+                                   text_parm(to), Parm::buffer(sizeof(ObjectInfo)));
+    const std::int32_t status = call->wait();
+    ObjectInfo info;
+    std::memcpy(&info, call->contents(3).data(), sizeof info);
+    return {status, info};
   }
   /// The target, or "status N".
   std::string read_link(std::string_view path, std::size_t size = 4096) {

@@ -231,6 +231,38 @@ BOOST_FIXTURE_TEST_CASE(links_are_made_read_and_shown, Service) {
   BOOST_CHECK_EQUAL(symlink("/link", "again"), HGCM_ERR_ALREADY_EXISTS);
 }
 
+BOOST_FIXTURE_TEST_CASE(hard_links_are_names_of_the_same_file, Service) {
+  write_text(dir / "file", "contents");
+  fs::create_directory(dir / "sub");
+  const Linked linked = hard_link("/file", "/sub/other");
+  BOOST_CHECK_EQUAL(linked.status, 0);
+  BOOST_CHECK_EQUAL(linked.info.links, 2);
+  BOOST_CHECK_EQUAL(linked.info.size, 8);
+  BOOST_CHECK_EQUAL(linked.info.inode, look_up("/file").info.inode);
+  BOOST_CHECK(fs::equivalent(dir / "file", dir / "sub" / "other"));
+  BOOST_CHECK_EQUAL(remove("/file"), 0);
+  BOOST_CHECK_EQUAL(read_text(dir / "sub" / "other"), "contents");
+}
+
+BOOST_FIXTURE_TEST_CASE(hard_links_that_cannot_be, Service) {
+  write_text(dir / "file", "contents");
+  write_text(dir / "taken", "mine");
+  fs::create_directory(dir / "sub");
+  BOOST_CHECK_EQUAL(hard_link("/file", "/taken").status, HGCM_ERR_ALREADY_EXISTS);
+  BOOST_CHECK_EQUAL(hard_link("/file", "/file").status, HGCM_ERR_ALREADY_EXISTS);
+  BOOST_CHECK_EQUAL(hard_link("/sub", "/x").status, HGCM_ERR_IS_A_DIRECTORY);
+  BOOST_CHECK_EQUAL(hard_link("/nosuch", "/x").status, HGCM_ERR_FILE_NOT_FOUND);
+  BOOST_CHECK_EQUAL(hard_link("/file", "/no/such").status, HGCM_ERR_FILE_NOT_FOUND);
+  BOOST_CHECK_EQUAL(hard_link("/", "/x").status, HGCM_ERR_ACCESS_DENIED);
+  BOOST_CHECK_EQUAL(hard_link("/file", "/").status, HGCM_ERR_ACCESS_DENIED);
+  BOOST_CHECK_EQUAL(host.call(kClient, SHFL_EXT_FN_LINK, Parm::u32(root), text_parm("/file"),
+                              text_parm("/x"), Parm::buffer(sizeof(ObjectInfo) - 1))
+                        ->wait(),
+                    HGCM_ERR_INVALID_PARAMETER);
+  BOOST_TEST(names("/") == (Names{".", "..", "file", "sub", "taken"}));
+  BOOST_CHECK_EQUAL(read_text(dir / "taken"), "mine");
+}
+
 BOOST_FIXTURE_TEST_CASE(closing_and_removing_in_one, Service) {
   const std::uint64_t handle = make("/file");
   const auto both = [&](std::uint64_t which) {

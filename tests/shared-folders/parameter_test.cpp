@@ -49,6 +49,7 @@ constexpr Signature kSignatures[] = {
     {SHFL_EXT_FN_UNWATCH, "uu", true},
     {SHFL_EXT_FN_WAIT_CHANGES, "upu", true},
     {SHFL_EXT_FN_CANCEL_WAIT, "u", true},
+    {SHFL_EXT_FN_LINK, "uppp", true},
 };
 
 Parm of(char type) {
@@ -116,7 +117,7 @@ BOOST_FIXTURE_TEST_CASE(a_wrong_type_is_refused_by_every_function, Service) {
 }
 
 BOOST_FIXTURE_TEST_CASE(unknown_functions_are_not_implemented, Service) {
-  for (const std::uint32_t function : {0U, 10U, 30U, 31U, 0x4f480000U, 0x4f480005U, ~0U}) {
+  for (const std::uint32_t function : {0U, 10U, 30U, 31U, 0x4f480000U, 0x4f480006U, ~0U}) {
     BOOST_CHECK_EQUAL(host.call(kClient, function)->wait(), HGCM_ERR_NOT_IMPLEMENTED);
   }
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * OpenHGCM's extension of the shared folder protocol: the host tells the guest about changes that
- * others made below a share, so that inotify and fanotify work in the guest. Shared by the file
- * system (vboxsf) and the service (VBoxSharedFolders).
+ * OpenHGCM's extensions of the shared folder protocol. Shared by the file system (vboxsf) and the
+ * service (VBoxSharedFolders). A service says which it has by bits of the feature word of
+ * QUERY_FEATURES (SHFL_EXT_FEATURE_*); its "last function" stays 29. Others answer the functions
+ * below with VERR_NOT_IMPLEMENTED (-12).
  *
- * A service that has it sets SHFL_EXT_FEATURE_CHANGES in the feature word of QUERY_FEATURES; its
- * "last function" stays 29. Others answer the functions below with VERR_NOT_IMPLEMENTED (-12).
+ * SHFL_EXT_FEATURE_LINKS: hard links. LINK makes one, and tells what it is now a name of.
  *
- * Protocol, for each client and root:
+ * SHFL_EXT_FEATURE_CHANGES: the host tells the guest about changes that others made below a share,
+ * so that inotify and fanotify work in the guest. For each client and root:
  *  - WATCH names one object, and from then on its changes are recorded: for a directory those of
  *    its entries and of itself, not of directories below it. Watching the same object again gives
  *    the same id. A limit on watches for each client answers VERR_OUT_OF_RESOURCES (-80).
@@ -31,8 +32,9 @@
 #ifndef OPENHGCM_SHFL_EXT_H
 #define OPENHGCM_SHFL_EXT_H
 
-/* Bit of the u64 feature word of SHFL_FN_QUERY_FEATURES. */
+/* Bits of the u64 feature word of SHFL_FN_QUERY_FEATURES. */
 #define SHFL_EXT_FEATURE_CHANGES	0x0000000100000000ull
+#define SHFL_EXT_FEATURE_LINKS		0x0000000200000000ull
 
 /*
  * WATCH: 0 u32 in root; 1 ptr in path (SHFLSTRING, as in CREATE; a last symlink is not followed);
@@ -48,6 +50,14 @@
 #define SHFL_EXT_FN_WAIT_CHANGES	0x4f480003u
 /* CANCEL_WAIT: 0 u32 in root. Nothing pending is no error. */
 #define SHFL_EXT_FN_CANCEL_WAIT		0x4f480004u
+/*
+ * LINK: 0 u32 in root; 1 ptr in path of what exists (SHFLSTRING; a last symlink is not followed,
+ * and may be linked where SYMLINK could make it); 2 ptr in path of the new name, which must not
+ * exist; 3 ptr out SHFLFSOBJINFO of the new name, 92 bytes, else VERR_INVALID_PARAMETER (-2).
+ * Directories are refused with VERR_IS_A_DIRECTORY (-127), what the host's file system gives no
+ * (further) name with VERR_NOT_SUPPORTED (-37).
+ */
+#define SHFL_EXT_FN_LINK		0x4f480005u
 
 /*
  * A record, 8-byte aligned. Offsets of its fields; the name is not terminated, in the client's

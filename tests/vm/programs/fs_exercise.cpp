@@ -161,8 +161,6 @@ void flags(const std::string& path) {
         errno == EEXIST);
   CHECK(renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, (path + ".2").c_str(), RENAME_EXCHANGE) != 0 &&
         errno == EINVAL);
-  // What the protocol has no call for says so.
-  CHECK(link(path.c_str(), (path + ".link").c_str()) != 0 && errno == EPERM);
   CHECK(unlink((path + ".2").c_str()) == 0 && unlink(path.c_str()) == 0);
 }
 
