@@ -170,8 +170,12 @@ int vbg_op_submit_call(struct vbg_op *op, bool watch)
 	if (!vbg_op_ready(op))
 		return VBG_RC_NOT_SENT;
 
+	/*
+	 * Who is going to wait, and does not hope to see the end, is better off in a register
+	 * write, where the device waits for it. Others do not wait: the ring saves them the write.
+	 */
 	op->hope = watch ? vbg_ring_hope(gdev, req->client_id, req->function) : NULL;
-	if (vbg_ring_submit(op)) {
+	if ((op->hope || !watch) && vbg_ring_submit(op)) {
 		rc = vbg_req_answer(gdev, op->hdr);
 	} else {
 		/* The device waits for the end of the call itself, within the port write. */

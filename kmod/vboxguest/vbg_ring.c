@@ -23,7 +23,7 @@
 /* A function's hope that watching pays: full after a success, halved by a failure. */
 #define VBG_RING_HOPE_FULL	8
 /* Without hope one call in so many is watched. */
-#define VBG_RING_RETRY		64
+#define VBG_RING_RETRY		16
 
 static u32 vbg_ring_read(struct vbg_dev *gdev, unsigned int offset)
 {
