@@ -46,6 +46,10 @@ vm-deps: build/.deps-vm build/.deps-kmod ## Fetch QEMU and the guests' kernels i
 vm-test: build/.deps-vm build/.deps-kmod ## Run the guest tests (VM_ARGS="--kernel 6.1 --modules ours CASE")
 	$(Q)tests/vm/run $(VM_ARGS)
 
+.PHONY: initramfs-test
+initramfs-test: build/.deps-vm build/.deps-kmod vm-deps all kmod ## Boot a Debian from a shared folder with an initramfs of its own
+	$(Q)tests/vm/initramfs-test
+
 .PHONY: debug-kernel debug-kernel-test
 # Takes its time; build/vm/kernels keeps it.
 debug-kernel: build/.deps-build ## Build a kernel with KASAN, lockdep, UBSAN, kmemleak and fault injection
