@@ -22,8 +22,8 @@
 
 /* A function's hope that watching pays: full after a success, halved by a failure. */
 #define VBG_RING_HOPE_FULL	8
-/* Without hope one call in so many is watched. */
-#define VBG_RING_RETRY		16
+/* Without hope one call in so many of those is watched that find the device looking. */
+#define VBG_RING_RETRY		4
 
 static u32 vbg_ring_read(struct vbg_dev *gdev, unsigned int offset)
 {
@@ -136,7 +136,10 @@ u8 *vbg_ring_hope(struct vbg_dev *gdev, u32 client_id, u32 function)
 	struct vbg_ring *ring = &gdev->ring;
 	u8 *hope = &ring->hope[hash_32(client_id * 31 + function, VBG_RING_HOPE_BITS)];
 
-	if (READ_ONCE(*hope) || atomic_inc_return(&ring->hopeless) % VBG_RING_RETRY == 0)
+	if (READ_ONCE(*hope))
+		return hope;
+	/* A device that is not looking has no hope either: not to be tried then, nor counted. */
+	if (vbg_ring_polled(gdev) && atomic_inc_return(&ring->hopeless) % VBG_RING_RETRY == 0)
 		return hope;
 	return NULL;
 }

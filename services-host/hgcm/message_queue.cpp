@@ -19,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 // From one call to the next takes a guest that traps and is woken so much longer than one that
 // finds somebody looking.
 constexpr int kTrapFactor = 4;
+// Reads of memory between two looks at the clock.
+constexpr int kReads = 8;
 
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
@@ -81,34 +83,46 @@ Message* MessageQueue::try_take() noexcept {
   return head;
 }
 
-bool MessageQueue::spin(std::chrono::nanoseconds limit, IdleWork* idle) noexcept {
+// True if there are messages now.
+bool MessageQueue::spin(std::chrono::nanoseconds limit) noexcept {
   const auto end = Clock::now() + limit;
   do {
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < kReads; ++i) {
       if (head_.load(std::memory_order_relaxed) != nullptr) return true;
-      if (idle != nullptr) idle->look();
+      __builtin_ia32_pause();
+    }
+  } while (Clock::now() < end);
+  return false;
+}
+
+// True if there was something to look at. Ends early when there are messages.
+bool MessageQueue::look(std::chrono::nanoseconds limit, IdleWork& idle) noexcept {
+  const auto end = Clock::now() + limit;
+  bool found = false;
+  do {
+    for (int i = 0; i < kReads; ++i) {
+      found = idle.look() || found;
+      if (head_.load(std::memory_order_relaxed) != nullptr) return found;
       __builtin_ia32_pause();
     }
     // Whom this thread looks out for may need its processor to get going.
-    if (idle != nullptr) sched_yield();
+    sched_yield();
   } while (Clock::now() < end);
-  return false;
+  return found;
 }
 
 // True if there are messages now.
 bool MessageQueue::poll(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept {
   if (idle != nullptr && looks_.polls() && idle->begin()) {
-    spin(looking_ ? max_look : kTrapFactor * max_look, idle);
+    looking_ = look(looking_ ? max_look : kTrapFactor * max_look, *idle);
     idle->end();
-    const bool arrived = head_.load(std::memory_order_relaxed) != nullptr;
-    looks_.polled(arrived);
-    looking_ = arrived;
-    return arrived;
+    looks_.polled(looking_);
+    return head_.load(std::memory_order_relaxed) != nullptr;
   }
   // On the sender's processor polling only keeps the sender from sending.
   if (!spins_.polls() || producer_cpu_.load(std::memory_order_relaxed) == sched_getcpu())
     return false;
-  const bool arrived = spin(max_spin_, nullptr);
+  const bool arrived = spin(max_spin_);
   spins_.polled(arrived);
   if (arrived) looks_.short_wait();
   return arrived;

@@ -26,7 +26,8 @@ class IdleWork {
  public:
   /// False: there is nothing to look at now; the others are not called.
   virtual bool begin() noexcept = 0;
-  virtual void look() noexcept = 0;
+  /// True: there was something.
+  virtual bool look() noexcept = 0;
   virtual void end() noexcept = 0;
 
  protected:
@@ -55,7 +56,8 @@ class MessageQueue {
 
  private:
   Message* try_take() noexcept;
-  bool spin(std::chrono::nanoseconds limit, IdleWork* idle) noexcept;
+  bool spin(std::chrono::nanoseconds limit) noexcept;
+  bool look(std::chrono::nanoseconds limit, IdleWork& idle) noexcept;
   bool poll(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept;
   void sleep() noexcept;
 
@@ -84,8 +86,9 @@ class MessageQueue {
     unsigned retry_after_ = kFirstRetry;  // so many of these
   };
   Habit spins_{1024};
-  // Each success saves somebody else an exit, so this is tried more often.
-  Habit looks_{16};
+  // Each success saves somebody else an exit, so this is tried more often. A message that came to
+  // the queue meanwhile is none: its sender needed a processor that this thread was keeping busy.
+  Habit looks_{64};
   bool looking_ = false;  // the last message was found by looking
 };
 

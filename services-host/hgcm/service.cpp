@@ -49,7 +49,7 @@ class Looking final : public IdleWork {
     core_.looking.unlock();
     return false;
   }
-  void look() noexcept override { core_.source->look(); }
+  bool look() noexcept override { return core_.source->look(); }
   void end() noexcept override {
     core_.source->end();
     core_.looking.unlock();

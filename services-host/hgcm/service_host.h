@@ -128,9 +128,9 @@ class CallSource {
   /// A thread begins to look. False: there is nothing to look at. All members run on a service's
   /// thread and must not block.
   virtual bool begin() noexcept = 0;
-  /// Takes what is there and hands it to ServiceHost::call(). Called many times in quick
-  /// succession.
-  virtual void look() noexcept = 0;
+  /// Takes what is there and hands it to ServiceHost::call(). True: there was something. Called
+  /// many times in quick succession.
+  virtual bool look() noexcept = 0;
   /// The thread is about to sleep. What has arrived before this returns has been taken.
   virtual void end() noexcept = 0;
 };

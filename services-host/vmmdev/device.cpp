@@ -37,10 +37,10 @@ class Device::Impl final : public host::CallSource {
     core.ring.set_polling(true);
     return true;
   }
-  void look() noexcept override {
-    if (!core.ring.waiting()) return;
+  bool look() noexcept override {
+    if (!core.ring.waiting()) return false;
     const Gate::Pass pass(gate, Gate::Pass::Held::give_up);
-    if (pass) core.take_ring();
+    return pass && core.take_ring();
   }
   void end() noexcept override {
     // Before the last look: the driver reads the flag after it has stored a submission.

@@ -102,8 +102,8 @@ void DeviceCore::submit_trapped(GuestAddress address) noexcept {
   submit(address, Submission::trapped);
 }
 
-void DeviceCore::take_ring(Submission how) noexcept {
-  ring.take([this, how](GuestAddress address) {
+bool DeviceCore::take_ring(Submission how) noexcept {
+  return ring.take([this, how](GuestAddress address) {
     counters.ring_submissions.add();
     submit(address, how);
   });

@@ -64,7 +64,8 @@ struct DeviceCore {
   /// A write to the request register.
   void submit_trapped(GuestAddress address) noexcept;
   /// Submits what is in the ring.
-  void take_ring(Submission how = Submission::ring) noexcept;
+  /// True: there was something in it.
+  bool take_ring(Submission how = Submission::ring) noexcept;
   /// Submits a pending HGCM command once more, from guest memory. One that turns out to be done
   /// already, or that cannot be submitted, is announced to the guest.
   void resubmit(GuestAddress address) noexcept;

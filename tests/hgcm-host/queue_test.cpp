@@ -112,55 +112,72 @@ BOOST_AUTO_TEST_CASE(closing_wakes_a_sleeping_consumer) {
 
 namespace {
 
-/// Brings one message each time it is looked at, while it has any.
+/// Brings its message each time it is looked at, if it brings any.
 struct Bringer final : IdleWork {
   bool begin() noexcept override {
     ++begun;
     return available;
   }
-  void look() noexcept override {
-    if (next < messages.size() && queue.push(messages[next])) ++next;
-  }
+  bool look() noexcept override { return brings && queue.push(message); }
   void end() noexcept override { ++ended; }
 
   explicit Bringer(MessageQueue& q) : queue(q) {}
   MessageQueue& queue;
-  std::array<Numbered, 4> messages;
-  std::size_t next = 0;
+  Numbered message;  // the consumer has it before it looks again
+  bool brings = true;
   bool available = true;
   int begun = 0;
   int ended = 0;
 };
 
-/// Makes the queue believe that messages come close together: turns with a partner thread.
-void learn(MessageQueue& queue, IdleWork& idle) {
-  constexpr int kTurns = 200;
+/// Makes the queue believe that messages come close together: turns with a partner thread, until so
+/// many other messages have come. Returns how many have.
+int learn(MessageQueue& queue, IdleWork& idle, int turns, int wanted) {
   MessageQueue back{kSpin};
   Numbered ball;
+  int others = 0;
   std::thread partner([&] {
-    for (int i = 0; i < kTurns; ++i) {
-      if (!queue.push(ball) || back.take() == nullptr) return;
+    while (queue.push(ball) && back.take() != nullptr) {
     }
   });
-  for (int i = 0; i < kTurns; ++i) {
-    if (queue.take(&idle, std::chrono::seconds(1)) == &ball && !back.push(ball)) break;
+  for (bool last = false; !last;) {
+    for (Message* message = queue.take(&idle, std::chrono::seconds(1)); message != nullptr;) {
+      Message* const following = message->next;
+      if (message != &ball) {
+        ++others;
+      } else if (--turns <= 0 || others >= wanted) {
+        last = true;
+      } else {
+        BOOST_TEST_REQUIRE(back.push(ball));
+      }
+      message = following;
+    }
   }
+  BOOST_TEST(back.close() == nullptr);
   partner.join();
+  return others;
 }
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(idle_work_can_bring_the_messages_that_the_consumer_waits_for) {
+BOOST_AUTO_TEST_CASE(idle_work_that_brings_messages_is_looked_at_each_time) {
   if (std::thread::hardware_concurrency() < 2) return;
   MessageQueue queue{kSpin};
   Bringer bringer{queue};
-  bringer.next = bringer.messages.size();  // nothing to bring yet
-  learn(queue, bringer);
-  BOOST_TEST(bringer.begun > 0);
-  bringer.next = 0;
-  for (auto& message : bringer.messages) {
-    BOOST_TEST(queue.take(&bringer, std::chrono::seconds(1)) == &message);
-  }
+  BOOST_TEST_REQUIRE(learn(queue, bringer, 100'000, 10) >= 10);
+  // Nobody else sends anything now.
+  for (int i = 0; i < 100; ++i)
+    BOOST_TEST(queue.take(&bringer, std::chrono::seconds(1)) == &bringer.message);
+  BOOST_TEST(bringer.begun == bringer.ended);
+}
+
+BOOST_AUTO_TEST_CASE(idle_work_that_brings_nothing_is_looked_at_ever_more_rarely) {
+  if (std::thread::hardware_concurrency() < 2) return;
+  MessageQueue queue{kSpin};
+  Bringer bringer{queue};
+  bringer.brings = false;
+  BOOST_TEST(learn(queue, bringer, 4000, 1) == 0);
+  BOOST_TEST(bringer.begun < 4000 / 32);
   BOOST_TEST(bringer.begun == bringer.ended);
 }
 
@@ -177,8 +194,7 @@ BOOST_AUTO_TEST_CASE(idle_work_that_has_no_place_to_look_at_is_left_alone) {
   MessageQueue queue{kSpin};
   Bringer bringer{queue};
   bringer.available = false;
-  learn(queue, bringer);
-  BOOST_TEST(bringer.next == 0U);
+  BOOST_TEST(learn(queue, bringer, 200, 1) == 0);
   BOOST_TEST(bringer.ended == 0);
 }
 
