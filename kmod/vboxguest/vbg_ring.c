@@ -15,15 +15,15 @@
 
 /* How long a polling device may take to look at a submission before it is kicked. */
 #define VBG_RING_PICKUP_NS	(20 * NSEC_PER_USEC)
-/* How long DONE is watched for: about what sleeping and an interrupt would cost. */
-#define VBG_RING_WATCH_NS	(50 * NSEC_PER_USEC)
+/* How long DONE is watched for: about what sleeping, an interrupt and waking up would cost. */
+#define VBG_RING_WATCH_NS	(100 * NSEC_PER_USEC)
 /* Reads of memory between two looks at the clock. */
 #define VBG_RING_READS		16
 
 /* A function's hope that watching pays: full after a success, halved by a failure. */
 #define VBG_RING_HOPE_FULL	8
 /* Without hope one call in so many of those is watched that find the device looking. */
-#define VBG_RING_RETRY		4
+#define VBG_RING_RETRY		16
 
 static u32 vbg_ring_read(struct vbg_dev *gdev, unsigned int offset)
 {

@@ -48,9 +48,12 @@ MessageQueue::MessageQueue(std::chrono::nanoseconds max_spin) noexcept
 
 void MessageQueue::Habit::polled(bool success) noexcept {
   if (success) {
+    failures_ = 0;
     retry_after_ = kFirstRetry;
     return;
   }
+  if (++failures_ < patience_) return;
+  failures_ = 0;
   polls_ = false;
   short_waits_ = 0;
   retry_after_ = std::min(retry_after_ * 2, last_retry_);

@@ -72,7 +72,9 @@ class MessageQueue {
   // ever more rarely.
   class Habit {
    public:
-    explicit Habit(unsigned last_retry) noexcept : last_retry_(last_retry) {}
+    /// Gives up after `patience` failures in a row, and then lets so many short waits pass at most.
+    Habit(unsigned patience, unsigned last_retry) noexcept
+        : patience_(patience), last_retry_(last_retry) {}
     [[nodiscard]] bool polls() const noexcept { return polls_; }
     void polled(bool success) noexcept;
     /// A message came soon, though nobody polled in this way.
@@ -80,15 +82,17 @@ class MessageQueue {
 
    private:
     static constexpr unsigned kFirstRetry = 8;
+    const unsigned patience_;
     const unsigned last_retry_;
     bool polls_ = false;
+    unsigned failures_ = 0;               // in a row
     unsigned short_waits_ = 0;            // since polling last failed
     unsigned retry_after_ = kFirstRetry;  // so many of these
   };
-  Habit spins_{1024};
+  Habit spins_{1, 1024};
   // Each success saves somebody else an exit, so this is tried more often. A message that came to
   // the queue meanwhile is none: its sender needed a processor that this thread was keeping busy.
-  Habit looks_{64};
+  Habit looks_{8, 64};
   bool looking_ = false;  // the last message was found by looking
 };
 

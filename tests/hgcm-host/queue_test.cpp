@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(idle_work_that_brings_nothing_is_looked_at_ever_more_rarely
   Bringer bringer{queue};
   bringer.brings = false;
   BOOST_TEST(learn(queue, bringer, 4000, 1) == 0);
-  BOOST_TEST(bringer.begun < 4000 / 32);
+  BOOST_TEST(bringer.begun < 4000 / 4);
   BOOST_TEST(bringer.begun == bringer.ended);
 }
 
