@@ -138,6 +138,8 @@ int learn(MessageQueue& queue, IdleWork& idle, int turns, int wanted) {
   int others = 0;
   std::thread partner([&] {
     while (queue.push(ball) && back.take() != nullptr) {
+      // The consumer is to find nothing in its queue, and have to wait.
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
   });
   for (bool last = false; !last;) {
