@@ -544,15 +544,23 @@ out:
 }
 
 /*
- * SYMLINK or LINK: of two texts, the attributes of what was made. A share that does not want the
- * former says that it is read-only.
+ * SYMLINK and LINK: of a name and, if it is not a name too, a text, the attributes of what was
+ * made. A share that does not want the former says that it is read-only.
  */
-static int make_link(struct vboxsf_sb *sbi, u32 function, struct vboxsf_req *a,
-		     struct vboxsf_req *b, struct shfl_info *info)
+static int make_link(struct vboxsf_sb *sbi, u32 function, struct dentry *name, struct dentry *other,
+		     const char *text, struct shfl_info *info)
 {
+	struct vboxsf_req *a = vboxsf_req_alloc(), *b = vboxsf_req_alloc();
 	struct vmmdev_hgcm_function_parameter parms[4];
-	int ret;
+	int ret = -ENOMEM;
 
+	if (!a || !b)
+		goto out;
+	ret = vboxsf_req_path(a, sbi, name);
+	if (!ret)
+		ret = other ? vboxsf_req_path(b, sbi, other) : vboxsf_req_text(b, sbi, text);
+	if (ret)
+		goto out;
 	memset(&a->info, 0, sizeof(a->info));
 	vboxsf_set_path(&parms[1], a);
 	vboxsf_set_path(&parms[2], b);
@@ -562,7 +570,12 @@ static int make_link(struct vboxsf_sb *sbi, u32 function, struct vboxsf_req *a,
 	if (!ret && !vboxsf_info_valid(&a->info))
 		ret = -EIO;
 	*info = a->info;
-	return ret == -EROFS ? -EPERM : ret;
+	if (ret == -EROFS)
+		ret = -EPERM;
+out:
+	vboxsf_req_free(a);
+	vboxsf_req_free(b);
+	return ret;
 }
 
 /**
@@ -578,20 +591,7 @@ static int make_link(struct vboxsf_sb *sbi, u32 function, struct vboxsf_req *a,
 int vboxsf_shfl_symlink(struct vboxsf_sb *sbi, struct dentry *dentry, const char *target,
 			struct shfl_info *info)
 {
-	struct vboxsf_req *a = vboxsf_req_alloc(), *b = vboxsf_req_alloc();
-	int ret = -ENOMEM;
-
-	if (!a || !b)
-		goto out;
-	ret = vboxsf_req_path(a, sbi, dentry);
-	if (!ret)
-		ret = vboxsf_req_text(b, sbi, target);
-	if (!ret)
-		ret = make_link(sbi, SHFL_FN_SYMLINK, a, b, info);
-out:
-	vboxsf_req_free(a);
-	vboxsf_req_free(b);
-	return ret;
+	return make_link(sbi, SHFL_FN_SYMLINK, dentry, NULL, target, info);
 }
 
 /**
@@ -607,20 +607,7 @@ out:
 int vboxsf_shfl_link(struct vboxsf_sb *sbi, struct dentry *from, struct dentry *to,
 		     struct shfl_info *info)
 {
-	struct vboxsf_req *a = vboxsf_req_alloc(), *b = vboxsf_req_alloc();
-	int ret = -ENOMEM;
-
-	if (!a || !b)
-		goto out;
-	ret = vboxsf_req_path(a, sbi, from);
-	if (!ret)
-		ret = vboxsf_req_path(b, sbi, to);
-	if (!ret)
-		ret = make_link(sbi, SHFL_EXT_FN_LINK, a, b, info);
-out:
-	vboxsf_req_free(a);
-	vboxsf_req_free(b);
-	return ret;
+	return make_link(sbi, SHFL_EXT_FN_LINK, from, to, NULL, info);
 }
 
 /**

@@ -440,29 +440,36 @@ Job SharedFolders::remove(Request& request) {
   return job;
 }
 
+Result<SharedFolders::TwoNames> SharedFolders::two_names(Request& request) const {
+  auto from = request.path(1);
+  auto to = request.path(2);
+  if (!from || !to) {
+    return tl::unexpected(from ? to.error() : from.error());
+  }
+  auto access = this->access(request.client, request.u32(0));
+  if (!access) {
+    return tl::unexpected(access.error());
+  }
+  return TwoNames{std::move(*access), std::move(*from), std::move(*to)};
+}
+
 Job SharedFolders::rename(Request& request) {
   const std::uint32_t flags = request.u32(3);
   if ((flags & ~std::uint32_t{kRenameFlags}) != 0) {
     return HGCM_ERR_INVALID_PARAMETER;
   }
-  auto from = request.path(1);
-  auto to = request.path(2);
-  if (!from || !to) {
-    return from ? to.error() : from.error();
+  auto names = two_names(request);
+  if (!names) {
+    return names.error();
   }
-  auto access = this->access(request.client, request.u32(0));
-  if (!access) {
-    return access.error();
-  }
-  Job job(access->share,
-          [this, access = *access, from = *from, to = *to, flags, client = request.client.id] {
-            const Status status = shfl::rename(access, from, to, flags);
-            if (status.ok()) {
-              changes_.renamed(client, access.root_id, from, to);
-            }
-            return status;
-          });
-  job.changes(request.u32(0), std::move(*from)).changes(request.u32(0), std::move(*to));
+  Job job(names->access.share, [this, names = *names, flags, client = request.client.id] {
+    const Status status = shfl::rename(names.access, names.from, names.to, flags);
+    if (status.ok()) {
+      changes_.renamed(client, names.access.root_id, names.from, names.to);
+    }
+    return status;
+  });
+  job.changes(request.u32(0), std::move(names->from)).changes(request.u32(0), std::move(names->to));
   return job;
 }
 
@@ -546,24 +553,19 @@ Job SharedFolders::hard_link(Request& request) {
   if (buffer.size() != sizeof(ObjectInfo)) {
     return HGCM_ERR_INVALID_PARAMETER;
   }
-  auto from = request.path(1);
-  auto to = request.path(2);
-  if (!from || !to) {
-    return from ? to.error() : from.error();
+  auto names = two_names(request);
+  if (!names) {
+    return names.error();
   }
-  auto access = this->access(request.client, request.u32(0));
-  if (!access) {
-    return access.error();
-  }
-  Job job(access->share, [access = *access, from = *from, to = *to, buffer] {
+  Job job(names->access.share, [names = *names, buffer] {
     ObjectInfo info{};
-    const Status status = make_hard_link(access, from, to, info);
+    const Status status = make_hard_link(names.access, names.from, names.to, info);
     if (status.ok()) {
       std::memcpy(buffer.data(), &info, sizeof info);
     }
     return status;
   });
-  job.changes(request.u32(0), std::move(*from)).changes(request.u32(0), std::move(*to));
+  job.changes(request.u32(0), std::move(names->from)).changes(request.u32(0), std::move(names->to));
   return job;
 }
 

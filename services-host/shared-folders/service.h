@@ -243,6 +243,13 @@ class SharedFolders {
     std::uint32_t wanted;  ///< bytes, no more than `memory` has
   };
   Result<Transfer> transfer(Request& request) const;
+  /// What a RENAME and a LINK name: two paths below one share.
+  struct TwoNames {
+    Access access;
+    std::string from;
+    std::string to;
+  };
+  Result<TwoNames> two_names(Request& request) const;
 
   Status add_mapping(Bytes path, Bytes name, std::uint32_t flags, Bytes mount_point,
                      std::optional<std::uint32_t> policy);
