@@ -22,8 +22,11 @@
 
 /* A function's hope that watching pays: full after a success, halved by a failure. */
 #define VBG_RING_HOPE_FULL	8
-/* Without hope one call in so many of those is watched that find the device looking. */
-#define VBG_RING_RETRY		16
+/*
+ * Without hope one call in so many of those is watched that find the device looking. A prime: where
+ * functions take turns each of them gets its chance.
+ */
+#define VBG_RING_RETRY		17
 
 static u32 vbg_ring_read(struct vbg_dev *gdev, unsigned int offset)
 {

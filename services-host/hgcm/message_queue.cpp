@@ -21,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kTrapFactor = 4;
 // Reads of memory between two looks at the clock.
 constexpr int kReads = 8;
+// Longer than those whom the consumer looks out for need its processor, once they have it.
+constexpr std::chrono::microseconds kCrowded{15};
 
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
@@ -63,6 +65,15 @@ void MessageQueue::Habit::short_wait() noexcept {
   if (++short_waits_ >= retry_after_) polls_ = true;
 }
 
+bool MessageQueue::Crowding::crowded() noexcept {
+  if (found_ >= kEnough) patience_ = 1;
+  found_ = 0;
+  if (++crowded_ < patience_) return false;
+  crowded_ = 0;
+  patience_ = std::min(patience_ * 2, kMostPatience);
+  return true;
+}
+
 bool MessageQueue::push(Message& message) noexcept {
   producer_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
   Message* head = head_.load(std::memory_order_relaxed);
@@ -98,28 +109,38 @@ bool MessageQueue::spin(std::chrono::nanoseconds limit) noexcept {
   return false;
 }
 
-// True if there was something to look at. Ends early when there are messages.
-bool MessageQueue::look(std::chrono::nanoseconds limit, IdleWork& idle) noexcept {
-  const auto end = Clock::now() + limit;
-  bool found = false;
+// Ends early when there are messages.
+MessageQueue::Looked MessageQueue::look(std::chrono::nanoseconds limit, IdleWork& idle) noexcept {
+  auto now = Clock::now();
+  const auto end = now + limit;
+  Looked result;
   do {
     for (int i = 0; i < kReads; ++i) {
-      found = idle.look() || found;
-      if (head_.load(std::memory_order_relaxed) != nullptr) return found;
+      result.found = idle.look() || result.found;
+      if (head_.load(std::memory_order_relaxed) != nullptr) return result;
       __builtin_ia32_pause();
     }
     // Whom this thread looks out for may need its processor to get going.
+    const auto before = Clock::now();
     sched_yield();
-  } while (Clock::now() < end);
-  return found;
+    now = Clock::now();
+    result.crowded = result.crowded || now - before > kCrowded;
+  } while (now < end);
+  return result;
 }
 
 // True if there are messages now.
 bool MessageQueue::poll(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept {
   if (idle != nullptr && looks_.polls() && idle->begin()) {
-    looking_ = look(looking_ ? max_look : kTrapFactor * max_look, *idle);
+    const Looked looked = look(looking_ ? max_look : kTrapFactor * max_look, *idle);
+    looking_ = looked.found;
     idle->end();
     looks_.polled(looking_);
+    if (looked.found) {
+      crowding_.found();
+    } else if (looked.crowded && crowding_.crowded()) {
+      idle->crowded();
+    }
     return head_.load(std::memory_order_relaxed) != nullptr;
   }
   // On the sender's processor polling only keeps the sender from sending.

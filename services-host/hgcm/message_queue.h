@@ -29,6 +29,9 @@ class IdleWork {
   /// True: there was something.
   virtual bool look() noexcept = 0;
   virtual void end() noexcept = 0;
+  /// After end(): nothing was found, and others had the consumer's processor while it looked. Not
+  /// each time, if that goes on.
+  virtual void crowded() noexcept {}
 
  protected:
   ~IdleWork() = default;
@@ -57,7 +60,11 @@ class MessageQueue {
  private:
   Message* try_take() noexcept;
   bool spin(std::chrono::nanoseconds limit) noexcept;
-  bool look(std::chrono::nanoseconds limit, IdleWork& idle) noexcept;
+  struct Looked {
+    bool found = false;
+    bool crowded = false;
+  };
+  Looked look(std::chrono::nanoseconds limit, IdleWork& idle) noexcept;
   bool poll(IdleWork* idle, std::chrono::nanoseconds max_look) noexcept;
   void sleep() noexcept;
 
@@ -94,6 +101,23 @@ class MessageQueue {
   // the queue meanwhile is none: its sender needed a processor that this thread was keeping busy.
   Habit looks_{8, 64};
   bool looking_ = false;  // the last message was found by looking
+
+  // Consumer only. Where all processors are busy there is no better one: what did not help is done
+  // ever more rarely, until looking has paid for a while.
+  class Crowding {
+   public:
+    void found() noexcept { ++found_; }
+    /// True: to be told.
+    bool crowded() noexcept;
+
+   private:
+    static constexpr unsigned kEnough = 64;
+    static constexpr unsigned kMostPatience = 64;
+    unsigned found_ = 0;     // looks that found something, since one was crowded
+    unsigned crowded_ = 0;   // looks that were crowded, since it was told
+    unsigned patience_ = 1;  // so many of these
+  };
+  Crowding crowding_;
 };
 
 }  // namespace hgcm::host

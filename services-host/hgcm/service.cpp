@@ -4,6 +4,7 @@
 // host's side asks of it in service_requests.cpp.
 #include "hgcm/service.h"
 
+#include "hgcm/scheduling.h"
 #include "hgcm/service_entry.h"
 
 #include <pthread.h>
@@ -54,6 +55,9 @@ class Looking final : public IdleWork {
     core_.source->end();
     core_.looking.unlock();
   }
+  /// Most likely by the guest's processor, which is not going to leave: it waits for this thread,
+  /// and that in its turn for a processor. Left to itself the kernel may keep the two together.
+  void crowded() noexcept override { step_aside(); }
 
  private:
   Core& core_;

@@ -3,6 +3,7 @@
 // Assembly of the daemon; see daemon.h.
 #include "vmmdevd/daemon.h"
 
+#include "hgcm/scheduling.h"
 #include "hgcm/service_host.h"
 #include "vfio-user/server.h"
 #include "vmmdev/device.h"
@@ -398,6 +399,8 @@ int run_daemon(const Options& options) {
     descriptors.rlim_cur = descriptors.rlim_max;
     (void)::setrlimit(RLIMIT_NOFILE, &descriptors);
   }
+  // Before there is any other: all threads, and the processes of confined services, are to have it.
+  host::take_short_turns();
   Daemon daemon(options);
   return daemon.start() ? daemon.run() : EXIT_FAILURE;
 }

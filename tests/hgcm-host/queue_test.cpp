@@ -5,8 +5,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <sched.h>
+
 #include <array>
+#include <atomic>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -120,6 +124,7 @@ struct Bringer final : IdleWork {
   }
   bool look() noexcept override { return brings && queue.push(message); }
   void end() noexcept override { ++ended; }
+  void crowded() noexcept override { ++crowds; }
 
   explicit Bringer(MessageQueue& q) : queue(q) {}
   MessageQueue& queue;
@@ -128,15 +133,19 @@ struct Bringer final : IdleWork {
   bool available = true;
   int begun = 0;
   int ended = 0;
+  int crowds = 0;
 };
 
 /// Makes the queue believe that messages come close together: turns with a partner thread, until so
-/// many other messages have come. Returns how many have.
-int learn(MessageQueue& queue, IdleWork& idle, int turns, int wanted) {
+/// many other messages have come. `partners`: the partner's processors, if not the consumer's.
+/// Returns how many have.
+int learn(MessageQueue& queue, IdleWork& idle, int turns, int wanted,
+          std::optional<cpu_set_t> partners = {}) {
   MessageQueue back{kSpin};
   Numbered ball;
   int others = 0;
   std::thread partner([&] {
+    if (partners) sched_setaffinity(0, sizeof *partners, &*partners);
     while (queue.push(ball) && back.take() != nullptr) {
       // The consumer is to find nothing in its queue, and have to wait.
       std::this_thread::sleep_for(std::chrono::microseconds(20));
@@ -167,6 +176,7 @@ BOOST_AUTO_TEST_CASE(idle_work_that_brings_messages_is_looked_at_each_time) {
   MessageQueue queue{kSpin};
   Bringer bringer{queue};
   BOOST_TEST_REQUIRE(learn(queue, bringer, 100'000, 10) >= 10);
+  BOOST_TEST(bringer.crowds == 0);
   // Nobody else sends anything now.
   for (int i = 0; i < 100; ++i)
     BOOST_TEST(queue.take(&bringer, std::chrono::seconds(1)) == &bringer.message);
@@ -181,6 +191,34 @@ BOOST_AUTO_TEST_CASE(idle_work_that_brings_nothing_is_looked_at_ever_more_rarely
   BOOST_TEST(learn(queue, bringer, 4000, 1) == 0);
   BOOST_TEST(bringer.begun < 4000 / 4);
   BOOST_TEST(bringer.begun == bringer.ended);
+}
+
+BOOST_AUTO_TEST_CASE(idle_work_is_told_when_a_busy_thread_kept_it_from_finding_anything) {
+  if (std::thread::hardware_concurrency() < 2) return;
+  // The consumer, and a neighbour that never waits, on one processor.
+  cpu_set_t before;
+  cpu_set_t one;
+  BOOST_TEST_REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<unsigned>(sched_getcpu()), &one);
+  BOOST_TEST_REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  std::atomic<bool> over{false};
+  std::thread neighbour([&] {
+    while (!over.load(std::memory_order_relaxed)) {
+    }
+  });
+  MessageQueue queue{kSpin};
+  Bringer bringer{queue};
+  bringer.brings = false;
+  learn(queue, bringer, 400, 1, before);
+  over = true;
+  neighbour.join();
+  BOOST_TEST_MESSAGE("looked " << bringer.ended << " times, told " << bringer.crowds << " times");
+  BOOST_TEST(bringer.crowds > 0);
+  // It goes on: telling does not help, and gets rarer.
+  BOOST_TEST_REQUIRE(bringer.ended >= 20);
+  BOOST_TEST(bringer.crowds < bringer.ended / 2);
+  sched_setaffinity(0, sizeof before, &before);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_looked_at_before_messages_came_close_together) {

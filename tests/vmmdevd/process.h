@@ -24,6 +24,7 @@ class Process {
   Process& operator=(const Process&) = delete;
   ~Process();
 
+  [[nodiscard]] pid_t id() const { return pid_; }
   void signal(int number) const;
   /// Reads standard output until this line was there. False: it ended, or 20 s passed.
   bool wait_for_line(const std::string& line);
