@@ -4,6 +4,7 @@
 #include "shared-folders/placement.h"
 
 #include <linux/magic.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 
 namespace hgcm::shfl {
@@ -15,6 +16,12 @@ constexpr std::uint32_t kZfs = 0x2fc12fc1;
 constexpr std::uint32_t kExfat = 0x2011bab0;
 constexpr std::uint32_t kNtfs3 = 0x7366746e;
 constexpr std::uint32_t kBcachefs = 0xca451a4e;
+
+/// How often this thread has gone to sleep; negative: nobody knows.
+long waits() noexcept {
+  rusage usage{};
+  return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
+}
 
 }  // namespace
 
@@ -49,12 +56,25 @@ void Placement::look_at(int directory) noexcept {
 }
 
 bool Placement::at_once(Clock::time_point now) const noexcept {
-  return kind() != Kind::kRemote &&
-         now.time_since_epoch().count() >= slow_until_.load(std::memory_order_relaxed);
+  switch (kind()) {
+    case Kind::kMemory:
+      return true;
+    case Kind::kDisk:
+      return now.time_since_epoch().count() >= slow_until_.load(std::memory_order_relaxed);
+    case Kind::kRemote:
+      break;
+  }
+  return false;
 }
 
-void Placement::took(Clock::duration duration, Clock::time_point now) noexcept {
-  if (duration > kSlow) {
+Placement::Begun Placement::begin() const noexcept {
+  return {.at = Clock::now(), .waits = kind() == Kind::kDisk ? waits() : 0};
+}
+
+void Placement::end(const Begun& begun) noexcept {
+  if (kind() != Kind::kDisk) return;
+  const auto now = Clock::now();
+  if (now - begun.at > kSlow && (begun.waits < 0 || waits() != begun.waits)) {
     slow_until_.store((now + kDistrust).time_since_epoch().count(), std::memory_order_relaxed);
   }
 }

@@ -3,7 +3,9 @@
 // Placement: whether a call on a share's file system is done at once on the service's thread, which
 // saves the guest an interrupt, or by a worker, so that it holds up nobody. File systems in memory
 // are always quick; those on a network or in user space can hang, so their calls always go to the
-// workers; those on a disk are trusted until a call was slow, and again after a while.
+// workers; those on a disk are trusted until a call was slow, and again after a while. Slow is one
+// that waited: what merely took its time (freeing a large file), or was kept from its processor,
+// does not tell of others.
 #ifndef HGCM_SHARED_FOLDERS_PLACEMENT_H
 #define HGCM_SHARED_FOLDERS_PLACEMENT_H
 
@@ -30,8 +32,14 @@ class Placement {
   /// Whether a short call is done at once. A share may contain mounts of other kinds: those show by
   /// being slow.
   [[nodiscard]] bool at_once(Clock::time_point now) const noexcept;
-  /// How long a call took, wherever it was done.
-  void took(Clock::duration duration, Clock::time_point now) noexcept;
+
+  struct Begun {
+    Clock::time_point at;
+    long waits;  ///< of the thread
+  };
+  /// Around a short call, wherever it is done; both on the thread that does it.
+  [[nodiscard]] Begun begin() const noexcept;
+  void end(const Begun& begun) noexcept;
 
  private:
   std::atomic<Kind> kind_{Kind::kRemote};

@@ -173,21 +173,20 @@ void SharedFolders::submit(service::Call call, Client& client, Job job) {
       !what.object->order.enter(what.extent, running->ticket, [this, running] { post(running); })) {
     return;
   }
-  const auto start = Placement::Clock::now();
   if (what.attempt) {
+    const auto begun = what.share->placement().begin();
     std::optional<Status> ended;
     const Status thrown = service::detail::guarded([&]() -> Status {
       ended = what.attempt();
       return HGCM_INF_SUCCESS;
     });
-    const auto end = Placement::Clock::now();
-    what.share->placement().took(end - start, end);
+    what.share->placement().end(begun);
     if (ended || thrown.failed()) {
       finish(*running, ended.value_or(thrown));
     } else {
       post(running);
     }
-  } else if (what.takes_long || !what.share->placement().at_once(start)) {
+  } else if (what.takes_long || !what.share->placement().at_once(Placement::Clock::now())) {
     post(running);
   } else {
     run(*running, true);
@@ -209,12 +208,10 @@ void SharedFolders::run(Running& running, bool measured) {
   } else if (running.call.is_cancelled()) {
     status = HGCM_ERR_CANCELLED;
   } else {
-    const auto start = Placement::Clock::now();
+    Placement& placement = running.job.share->placement();
+    const auto begun = placement.begin();
     status = service::detail::guarded([&] { return running.job.work(running.call); });
-    if (measured) {
-      const auto end = Placement::Clock::now();
-      running.job.share->placement().took(end - start, end);
-    }
+    if (measured) placement.end(begun);
   }
   finish(running, status);
 }

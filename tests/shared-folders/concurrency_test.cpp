@@ -221,18 +221,36 @@ BOOST_AUTO_TEST_CASE(jobs_of_one_group_leave_threads_for_others) {
   BOOST_CHECK_EQUAL(after.load(), 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_slow_file_system_is_distrusted_for_a_while) {
+BOOST_AUTO_TEST_CASE(a_file_system_that_makes_calls_wait_is_distrusted_for_a_while) {
+  constexpr auto kLong = 2 * Placement::kSlow;
   Placement placement;
-  const auto now = Placement::Clock::now();
-  BOOST_CHECK(!placement.at_once(now));
+  BOOST_CHECK(!placement.at_once(Placement::Clock::now()));
+  const Descriptor here(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  placement.look_at(here.get());
+  if (placement.kind() != Placement::Kind::kDisk) return;
+  placement.end(placement.begin());
+  BOOST_CHECK(placement.at_once(Placement::Clock::now()));
+  auto begun = placement.begin();
+  while (Placement::Clock::now() - begun.at < kLong) {
+  }
+  placement.end(begun);
+  BOOST_CHECK(placement.at_once(Placement::Clock::now()));
+  begun = placement.begin();
+  std::this_thread::sleep_for(kLong);
+  placement.end(begun);
+  const auto after = Placement::Clock::now();
+  BOOST_CHECK(!placement.at_once(after));
+  BOOST_CHECK(placement.at_once(after + Placement::kDistrust));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_system_in_memory_is_always_trusted) {
+  Placement placement;
   const Descriptor root(::open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC));
   placement.look_at(root.get());
-  BOOST_CHECK(placement.at_once(now));
-  placement.took(std::chrono::microseconds(100), now);
-  BOOST_CHECK(placement.at_once(now));
-  placement.took(std::chrono::milliseconds(100), now);
-  BOOST_CHECK(!placement.at_once(now));
-  BOOST_CHECK(placement.at_once(now + Placement::kDistrust));
+  const auto begun = placement.begin();
+  std::this_thread::sleep_for(2 * Placement::kSlow);
+  placement.end(begun);
+  BOOST_CHECK(placement.at_once(Placement::Clock::now()));
 }
 
 BOOST_AUTO_TEST_CASE(handles_are_limited_and_never_the_same_again) {
