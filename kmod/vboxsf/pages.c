@@ -6,6 +6,8 @@
  * A folio is up to date as a whole or not at all: what a write leaves open is read first, unless it
  * lies behind the end of the file. Reading ahead makes large folios; what is going to be written is
  * broken down to pages before, so that no more of the host's file is replaced than was written.
+ * Writes make large folios only of what is new or covered as a whole. So all of a large folio that
+ * is dirty comes from this guest, and as long as it has not been sent more can be written to it.
  */
 #include <linux/backing-dev.h>
 #include <linux/highmem.h>
@@ -16,8 +18,11 @@
 
 #include "vboxsf.h"
 
-/* Writes make folios of so many pages where they cover them. */
+/* Writes make folios of so many pages where they cover them, or a file grows into them. */
 #define WRITE_ORDER	4
+#define WRITE_SIZE	(PAGE_SIZE << WRITE_ORDER)
+/* A file has so many of them before: what is not filled in the end is a small part of it. */
+#define GROWN		4
 
 /* The pages were read, or not. What lies behind the end of the file is zero. */
 static void read_end(struct vboxsf_io *io, int error)
@@ -264,6 +269,12 @@ static int vboxsf_writepages(struct address_space *mapping, struct writeback_con
 	return ret;
 }
 
+static void write_and_drop(struct address_space *mapping, loff_t pos, size_t length)
+{
+	filemap_write_and_wait_range(mapping, pos, pos + length - 1);
+	invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, (pos + length - 1) >> PAGE_SHIFT);
+}
+
 /**
  * vboxsf_break_down() - Have a part of a file in the cache by the page.
  * @inode:	Regular file.
@@ -279,8 +290,42 @@ void vboxsf_break_down(struct inode *inode, loff_t pos, size_t length)
 	struct address_space *mapping = inode->i_mapping;
 
 	vboxsf_clear_large_folios(mapping);
-	filemap_write_and_wait_range(mapping, pos, pos + length - 1);
-	invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, (pos + length - 1) >> PAGE_SHIFT);
+	write_and_drop(mapping, pos, length);
+}
+
+/*
+ * A large folio for a file that grows in small pieces, locked; NULL where it does not. It is new
+ * memory, and zero: nothing of the file is in it yet. Who syncs each piece is better off with pages.
+ */
+static struct folio *growing_folio(struct address_space *mapping, loff_t pos)
+{
+	gfp_t gfp = mapping_gfp_mask(mapping) | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY;
+	struct folio *folio;
+	bool dirty;
+
+	if (!IS_ALIGNED(pos, WRITE_SIZE) || pos < GROWN * WRITE_SIZE ||
+	    pos != i_size_read(mapping->host) || !mapping_large_folio_support(mapping))
+		return NULL;
+	folio = vboxsf_get_folio(mapping, (pos >> PAGE_SHIFT) - 1, 0);
+	if (!folio)
+		return NULL;
+	dirty = folio_test_dirty(folio);
+	folio_put(folio);
+	folio = dirty ? filemap_alloc_folio(gfp, WRITE_ORDER) : NULL;
+	if (!folio)
+		return NULL;
+	folio_mark_uptodate(folio);
+	if (filemap_add_folio(mapping, folio, pos >> PAGE_SHIFT, gfp)) {
+		folio_put(folio);
+		return NULL;
+	}
+	return folio;
+}
+
+/* All of a locked folio comes from this guest, and nothing of it has been sent. */
+static bool unsent(struct folio *folio)
+{
+	return folio_test_dirty(folio) && !folio_test_writeback(folio);
 }
 
 /* Get a page for writing. Returns it locked, and up to date but for what is about to be written. */
@@ -294,18 +339,25 @@ static int write_begin_folio(struct file *file, struct address_space *mapping, l
 	int ret;
 
 again:
-	folio = vboxsf_get_folio(mapping, pos >> PAGE_SHIFT, FGP_LOCK | FGP_WRITE | FGP_CREAT);
+	folio = growing_folio(mapping, pos);
+	if (!folio)
+		folio = vboxsf_get_folio(mapping, pos >> PAGE_SHIFT,
+					 FGP_LOCK | FGP_WRITE | FGP_CREAT);
 	if (!folio)
 		return -ENOMEM;
 	/* Should it be there again, it is written as a whole. */
-	if (folio_test_large(folio) && !broken) {
+	if (folio_test_large(folio) && !unsent(folio) && !broken) {
 		loff_t start = folio_pos(folio);
 		size_t size = folio_size(folio);
 
 		broken = true;
 		folio_unlock(folio);
 		folio_put(folio);
-		vboxsf_break_down(inode, start, size);
+		/* Sent while it was being filled: the next one may be luckier. */
+		if (pos >= i_size_read(inode))
+			write_and_drop(mapping, start, size);
+		else
+			vboxsf_break_down(inode, start, size);
 		goto again;
 	}
 	*foliop = folio;
@@ -378,7 +430,7 @@ static int vboxsf_write_begin(struct file *file, struct address_space *mapping, 
 	int ret = write_begin_folio(file, mapping, pos, len, &folio);
 
 	if (!ret)
-		*pagep = folio_page(folio, 0);
+		*pagep = folio_file_page(folio, pos >> PAGE_SHIFT);
 	return ret;
 }
 
@@ -401,7 +453,7 @@ size_t vboxsf_write_large(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct address_space *mapping = iocb->ki_filp->f_mapping;
 	gfp_t gfp = mapping_gfp_mask(mapping) | __GFP_NOWARN | __GFP_NORETRY;
-	const size_t size = PAGE_SIZE << WRITE_ORDER;
+	const size_t size = WRITE_SIZE;
 	struct inode *inode = mapping->host;
 	size_t written = 0, copied;
 	struct folio *folio;

@@ -62,7 +62,7 @@ class Model {
 
   void step(unsigned number) {
     number_ = number;
-    switch (pick(16)) {
+    switch (pick(17)) {
       case 0:
       case 1:
       case 2:
@@ -98,6 +98,9 @@ class Model {
       case 14:
         append();
         break;
+      case 15:
+        grow();
+        break;
       default:
         stat();
         break;
@@ -110,7 +113,7 @@ class Model {
   }
 
  private:
-  static constexpr std::size_t kMost = 300000;
+  static constexpr std::size_t kMost = 600000;
 
   std::size_t pick(std::size_t below) { return below == 0 ? 0 : random_() % below; }
 
@@ -161,6 +164,38 @@ class Model {
       fail("operation %u: append", number_);
     CHECK(fcntl(descriptor_, F_SETFL, 0) == 0);
     store(data, model_.size());
+  }
+
+  // In small pieces, one after the other, as programs make large files; with second thoughts.
+  void grow() {
+    const std::size_t piece = pick(2) == 0 ? 4096 : 1 + pick(9000);
+    const std::size_t end = std::min(kMost, model_.size() + pick(200000));
+    while (model_.size() < end) {
+      const Bytes data = fresh(std::min(piece, end - model_.size()));
+      const std::size_t at = model_.size();
+      write_all(descriptor_, data, static_cast<off_t>(at));
+      store(data, at);
+      switch (pick(64)) {
+        case 0: {
+          const std::size_t back = at - std::min(at, pick(100000));
+          const Bytes other = fresh(1 + pick(6000));
+          write_all(descriptor_, other, static_cast<off_t>(back));
+          store(other, back);
+          break;
+        }
+        case 1:
+          read();
+          break;
+        case 2:
+          sync();
+          break;
+        case 3:
+          stat();
+          break;
+        default:
+          break;
+      }
+    }
   }
 
   void read() {
