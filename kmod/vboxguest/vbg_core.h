@@ -134,7 +134,7 @@ struct vbg_hgcm_state {
 	unsigned long pinned_limit;
 };
 
-#define VBG_RING_HOPE_BITS	6
+#define VBG_RING_HOPE_BITS	8
 
 /**
  * struct vbg_ring - Submission through shared memory.

@@ -22,6 +22,8 @@
 
 /* A function's hope that watching pays: full after a success, halved by a failure. */
 #define VBG_RING_HOPE_FULL	8
+/* Of one that was not tried yet: once is enough to know better. */
+#define VBG_RING_HOPE_NEW	1
 /*
  * Without hope one call in so many of those is watched that find the device looking. A prime: where
  * functions take turns each of them gets its chance.
@@ -41,6 +43,7 @@ static u32 vbg_ring_read(struct vbg_dev *gdev, unsigned int offset)
  */
 void vbg_ring_start(struct vbg_dev *gdev)
 {
+	memset(gdev->ring.hope, VBG_RING_HOPE_NEW, sizeof(gdev->ring.hope));
 	gdev->ring.head = vbg_ring_read(gdev, VMMDEV_EXT_OFF_RING_TAIL);
 	WRITE_ONCE(gdev->ext[VMMDEV_EXT_OFF_RING_HEAD / sizeof(u32)], gdev->ring.head);
 }

@@ -295,7 +295,8 @@ void vboxsf_break_down(struct inode *inode, loff_t pos, size_t length)
 
 /*
  * A large folio for a file that grows in small pieces, locked; NULL where it does not. It is new
- * memory, and zero: nothing of the file is in it yet. Who syncs each piece is better off with pages.
+ * memory, and zero: nothing of the file is in it yet. Who syncs each piece is better off with
+ * pages.
  */
 static struct folio *growing_folio(struct address_space *mapping, loff_t pos)
 {
