@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <latch>
 #include <random>
 #include <string>
 #include <string_view>
@@ -215,20 +216,25 @@ void read_small_files(const std::string& folder, unsigned count) {
 }
 
 /// `threads` readers, each opening, reading and closing its own file `count` times, after the first
-/// has opened `slow`. What is printed as seconds is the time of the slowest of all others.
+/// has begun to open `slow`. All begin together. What is printed as seconds is the time of the
+/// slowest of all others.
 void read_beside(const std::string& folder, const std::string& slow, unsigned threads,
                  unsigned count) {
   std::vector<double> seconds(threads);
   std::puts("ready");
   std::fflush(stdout);
   wait_for_line();
-  std::atomic<bool> go{slow.empty()};
+  std::atomic<bool> go{false};
+  std::latch there(threads);
   std::vector<std::thread> workers;
   for (unsigned i = 0; i < threads; ++i) {
     workers.emplace_back([&, i] {
       std::vector<char> block(1U << 16U);
-      if (i == 0 && !slow.empty()) {
+      there.arrive_and_wait();
+      if (i == 0) {
         go = true;
+      }
+      if (i == 0 && !slow.empty()) {
         // Some hosts do not wait themselves but let the guest try again.
         int fd = -1;
         while ((fd = open(slow.c_str(), O_RDONLY | O_CLOEXEC)) < 0 && errno == EAGAIN) {
