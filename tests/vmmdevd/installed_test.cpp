@@ -101,7 +101,8 @@ BOOST_AUTO_TEST_CASE(all_threads_take_short_turns_and_those_of_the_confined_proc
   for (const pid_t process : processes) {
     for (const pid_t thread : threads_of(process)) {
       host::SchedAttributes attributes;
-      BOOST_REQUIRE(host::get_attributes(thread, attributes));
+      // It may have ended meanwhile.
+      if (!host::get_attributes(thread, attributes)) continue;
       // Kernels before 6.12 have no turns of their own for anybody.
       if (attributes.runtime == 0) continue;
       BOOST_TEST(attributes.runtime == std::chrono::nanoseconds(host::kShortTurn).count());
@@ -113,7 +114,11 @@ BOOST_AUTO_TEST_CASE(all_threads_take_short_turns_and_those_of_the_confined_proc
   // Event loop, service threads, the device's; and in the other process at least two.
   if (own.runtime != 0) BOOST_TEST(looked_at > 4U);
   BOOST_TEST(end(SIGTERM) == 0);
-  if (contains(daemon->errors, "shared folders are confined")) BOOST_TEST(processes.size() > 1U);
+  // Where the kernel tells of children.
+  if (contains(daemon->errors, "shared folders are confined") &&
+      fs::exists("/proc/thread-self/children")) {
+    BOOST_TEST(processes.size() > 1U);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
