@@ -56,23 +56,15 @@ void Placement::look_at(int directory) noexcept {
 }
 
 bool Placement::at_once(Clock::time_point now) const noexcept {
-  switch (kind()) {
-    case Kind::kMemory:
-      return true;
-    case Kind::kDisk:
-      return now.time_since_epoch().count() >= slow_until_.load(std::memory_order_relaxed);
-    case Kind::kRemote:
-      break;
-  }
-  return false;
+  return kind() != Kind::kRemote &&
+         now.time_since_epoch().count() >= slow_until_.load(std::memory_order_relaxed);
 }
 
-Placement::Begun Placement::begin() const noexcept {
-  return {.at = Clock::now(), .waits = kind() == Kind::kDisk ? waits() : 0};
+Placement::Begun Placement::begin() noexcept {
+  return {.at = Clock::now(), .waits = waits()};
 }
 
 void Placement::end(const Begun& begun) noexcept {
-  if (kind() != Kind::kDisk) return;
   const auto now = Clock::now();
   if (now - begun.at > kSlow && (begun.waits < 0 || waits() != begun.waits)) {
     slow_until_.store((now + kDistrust).time_since_epoch().count(), std::memory_order_relaxed);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // Placement: whether a call on a share's file system is done at once on the service's thread, which
-// saves the guest an interrupt, or by a worker, so that it holds up nobody. File systems in memory
-// are always quick; those on a network or in user space can hang, so their calls always go to the
-// workers; those on a disk are trusted until a call was slow, and again after a while. Slow is one
-// that waited: what merely took its time (freeing a large file), or was kept from its processor,
-// does not tell of others.
+// saves the guest an interrupt, or by a worker, so that it holds up nobody. File systems on a
+// network or in user space can hang, so their calls always go to the workers; those in memory or on
+// a disk are trusted until a call was slow, and again after a while. Slow is one that waited: what
+// merely took its time (freeing a large file), or was kept from its processor, does not tell of
+// others.
 #ifndef HGCM_SHARED_FOLDERS_PLACEMENT_H
 #define HGCM_SHARED_FOLDERS_PLACEMENT_H
 
@@ -38,7 +38,7 @@ class Placement {
     long waits;  ///< of the thread
   };
   /// Around a short call, wherever it is done; both on the thread that does it.
-  [[nodiscard]] Begun begin() const noexcept;
+  [[nodiscard]] static Begun begin() noexcept;
   void end(const Begun& begun) noexcept;
 
  private:

@@ -174,7 +174,7 @@ void SharedFolders::submit(service::Call call, Client& client, Job job) {
     return;
   }
   if (what.attempt) {
-    const auto begun = what.share->placement().begin();
+    const auto begun = Placement::begin();
     std::optional<Status> ended;
     const Status thrown = service::detail::guarded([&]() -> Status {
       ended = what.attempt();
@@ -208,10 +208,9 @@ void SharedFolders::run(Running& running, bool measured) {
   } else if (running.call.is_cancelled()) {
     status = HGCM_ERR_CANCELLED;
   } else {
-    Placement& placement = running.job.share->placement();
-    const auto begun = placement.begin();
+    const auto begun = Placement::begin();
     status = service::detail::guarded([&] { return running.job.work(running.call); });
-    if (measured) placement.end(begun);
+    if (measured) running.job.share->placement().end(begun);
   }
   finish(running, status);
 }
